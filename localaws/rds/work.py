@@ -1,0 +1,120 @@
+"""Work that the RDS model leaves for its controller, and what the controller settles in return.
+
+`DBInstance.work` is a queue: the controller carries out `work[0]` with the attributes that the instance has, then
+settles it; the settlement removes the item and works out the next status. Every item can be carried out again after a
+crash. `backend.discarded` lists the snapshot folders (`snapshot-<data id>`) that nothing refers to any more.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
+
+
+class Create(TypedDict):
+    """Make a new server from the instance's attributes; settled by `created`."""
+
+    do: Literal["create"]
+
+
+class Restore(TypedDict):
+    """Make the server from the folder of a snapshot; settled by `created`."""
+
+    do: Literal["restore"]
+    snapshot: str  # data id of the snapshot
+    set_password: bool  # the master password was given anew
+
+
+class Snapshot(TypedDict):
+    """Copy the running server's data (a stopped one's too) to a snapshot's folder; settled by `snapshot_taken`."""
+
+    do: Literal["snapshot"]
+    snapshot: str  # data id of the snapshot
+
+
+class Modify(TypedDict):
+    """Bring changed attributes to the server; settled by `modified`.
+
+    `changes` holds the model's attribute names. The ones that concern a server: `master_user_password`, `port`,
+    `db_instance_class`, `engine_version`. `DBInstance.settings()` already counts them in.
+    """
+
+    do: Literal["modify"]
+    changes: dict[str, JSON]
+    restart: bool  # whether the server has to be restarted with `DBInstance.settings()`
+
+
+class Configure(TypedDict):
+    """Write `DBInstance.settings()` and reload; the front takes `force_ssl`; settled by `configured`."""
+
+    do: Literal["configure"]
+
+
+class Reboot(TypedDict):
+    """Restart the server with `DBInstance.settings()`; settled by `rebooted`."""
+
+    do: Literal["reboot"]
+    failover: bool
+
+
+class Stop(TypedDict):
+    """Stop the server and drop its connections; settled by `stopped`."""
+
+    do: Literal["stop"]
+
+
+class Start(TypedDict):
+    """Start the stopped server with `DBInstance.settings()`; settled by `started`."""
+
+    do: Literal["start"]
+
+
+class Delete(TypedDict):
+    """Close the endpoint, stop the server and remove its folder; settled by `deleted`."""
+
+    do: Literal["delete"]
+
+
+Item = Create | Restore | Snapshot | Modify | Configure | Reboot | Stop | Start | Delete
+
+
+class Copy(TypedDict):
+    """Copy the folder of another snapshot (`DBSnapshot.work`); settled by `snapshot_copied`."""
+
+    do: Literal["copy"]
+    source: str  # data id of the source
+
+
+STATUS = {
+    "create": "creating",
+    "restore": "creating",
+    "snapshot": "backing-up",
+    "modify": "modifying",
+    "reboot": "rebooting",
+    "stop": "stopping",
+    "start": "starting",
+    "delete": "deleting",
+}
+"""What `DBInstanceStatus` says while an item is at the head of the queue (`configure` leaves it as it is)."""
+
+SETTLEMENTS: dict[str, tuple[str, ...]] = {
+    "created": ("resource_id", "address", "port", "engine_version"),
+    "snapshot_taken": ("resource_id", "snapshot"),
+    "configured": ("resource_id",),
+    "modified": ("resource_id", "address", "port"),
+    "rebooted": ("resource_id",),
+    "stopped": ("resource_id",),
+    "started": ("resource_id", "address", "port"),
+    "deleted": ("resource_id",),
+    "failed": ("resource_id", "do", "status", "reason"),
+    "crashed": ("resource_id",),
+    "recovered": ("resource_id",),
+    "endpoint": ("resource_id", "address", "port"),
+    "maintained": ("resource_id",),
+    "noted": ("resource_id", "message", "categories"),
+    "snapshot_copied": ("snapshot",),
+    "snapshot_failed": ("snapshot", "reason"),
+    "discarded": ("snapshot",),
+}
+"""Settlements and the names of their JSON arguments; `resource_id` is the DbiResourceId, `snapshot` a data id."""
