@@ -1,0 +1,149 @@
+"""What a newcomer sees after `make lab`: Chromium opens JupyterLab and runs the first notebook's first cells."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOK = "notebooks/week6/02-rds.ipynb"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+OFF_THE_NETWORK = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.engine,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        CHROMIUM is None and not os.environ.get("CI"), reason="Chromium is not installed (apt install chromium)"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start `make lab`'s command on a copy of the course and give the address it prints."""
+    course = tmp_path_factory.mktemp("course")
+    shutil.copytree(ROOT / "notebooks", course / "notebooks")
+    shutil.copy(ROOT / "nbgrader_config.py", course)
+    environment = os.environ | {
+        "LOCALAWS_STATE": str(tmp_path_factory.mktemp("state")),
+        "LAB_BACKEND": "local",
+        "HOME": str(tmp_path_factory.mktemp("home")),
+        "PYTHONUNBUFFERED": "1",
+    }
+    command = [sys.executable, "-m", "labkit", "--LabApp.expose_app_in_browser=True", "--no-browser"]
+    server = subprocess.Popen(
+        command, cwd=course, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert server.stdout is not None
+    seen: list[str] = []
+    try:
+        for line in server.stdout:
+            seen.append(line)
+            if address := re.search(r"http://127\.0\.0\.1:\d+/lab\S*token=\w+", line):
+                break
+        else:
+            pytest.fail("JupyterLab printed no address:\n" + "".join(seen))
+        yield address.group()
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    assert CHROMIUM, "Chromium is not installed: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OFF_THE_NETWORK)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, lab: str) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1360, "height": 900})
+    page.goto(lab)
+    page.wait_for_function(
+        """() => window.jupyterapp?.shell.currentWidget?.content?.widgets?.length > 5
+              && window.jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status === 'idle'""",
+        timeout=90_000,
+    )
+    yield page
+    page.close()
+
+
+def run_cell(page: Page, words: str) -> Any:
+    """Run the first code cell that contains `words`; give its output area."""
+    index = page.evaluate(
+        """async (words) => {
+            const app = window.jupyterapp, notebook = app.shell.currentWidget.content;
+            const index = notebook.widgets.findIndex(
+                w => w.model.type === 'code' && w.model.sharedModel.source.includes(words));
+            if (index < 0) throw new Error('no cell contains ' + words);
+            await notebook.scrollToItem(index);
+            notebook.activeCellIndex = index;
+            notebook.deselectAll();
+            await app.commands.execute('notebook:run-cell');
+            return index;
+        }""",
+        words,
+    )
+    return page.locator(f'.jp-Notebook .jp-Cell[data-windowed-list-index="{index}"] .jp-OutputArea').first
+
+
+def run_above(page: Page, words: str) -> None:
+    """Run every code cell before the first one that contains `words`, as a reader does, one by one."""
+    page.evaluate(
+        """async (words) => {
+            const app = window.jupyterapp, notebook = app.shell.currentWidget.content;
+            for (let i = 0; i < notebook.widgets.length; i++) {
+                const cell = notebook.widgets[i];
+                if (cell.model.type !== 'code') continue;
+                if (cell.model.sharedModel.source.includes(words)) return;
+                notebook.activeCellIndex = i;
+                notebook.deselectAll();
+                await app.commands.execute('notebook:run-cell');
+            }
+            throw new Error('no cell contains ' + words);
+        }""",
+        words,
+    )
+
+
+def test_the_first_cell_shows_the_banner(page: Page) -> None:
+    banner = run_cell(page, "%load_ext labkit")
+    banner.get_by_text("123456789012").wait_for(timeout=60_000)
+    assert "us-east-1" in banner.inner_text()
+
+
+def test_the_topology_is_drawn_from_the_live_account(page: Page) -> None:
+    run_above(page, "topology()")
+    picture = run_cell(page, "topology()")
+    picture.locator("svg").first.wait_for(timeout=60_000)
+    assert "vpc-" in picture.inner_html()
+    if target := os.environ.get("LAB_SCREENSHOT"):
+        page.screenshot(path=target)
+
+
+def test_a_check_shows_its_table_and_names_what_is_missing(page: Page) -> None:
+    table = run_cell(page, 'check("lab-6.1"')
+    table.locator("table").first.wait_for(timeout=60_000)
+    assert "/ 10" in table.inner_text()
