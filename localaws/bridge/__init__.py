@@ -1,0 +1,1 @@
+"""Every touch of moto's internals is in this package."""

@@ -1,0 +1,55 @@
+"""What the controllers of the services share: one front door, one network model, one reconciler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from localaws.addresses import Addresses
+    from localaws.certificates import CertificateAuthority
+    from localaws.control import ControlPlane
+    from localaws.network import Network
+    from localaws.reconcile import Reconciler
+    from localaws.relay import Front
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The running parts behind the model."""
+
+    control: ControlPlane
+    front: Front
+    network: Network
+    addresses: Addresses
+    certificates: CertificateAuthority
+    reconciler: Reconciler
+
+    @classmethod
+    def begin(cls, control: ControlPlane) -> Runtime:
+        """Start the front and the reconciler; imports happen here because many accounts never need them."""
+        from localaws.addresses import Addresses
+        from localaws.certificates import CertificateAuthority
+        from localaws.network import Network
+        from localaws.reconcile import Reconciler
+        from localaws.relay import Front
+
+        state = control.state
+        network = Network(control)
+        runtime = cls(
+            control=control,
+            front=Front(network),
+            network=network,
+            addresses=Addresses(state.path / "addresses.json", seed=state.identity().seed),
+            certificates=CertificateAuthority(state.ca_dir),
+            reconciler=Reconciler(),
+        )
+        runtime.front.start()
+        runtime.reconciler.start()
+        control.subscribe(runtime.reconciler.wake)
+        return runtime
+
+    def end(self) -> None:
+        """Stop the reconciler, which stops the engines through their controllers, and then the front."""
+        self.reconciler.stop()
+        self.front.stop()

@@ -1,0 +1,53 @@
+"""The services whose behaviour goes beyond moto's, and when each of them is loaded."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from localaws.control import ControlPlane
+    from localaws.runtime import Runtime
+
+SERVICES = {"rds": "localaws.rds", "elasticache": "localaws.elasticache", "ssm": "localaws.ssm"}
+
+# These read or write the models of other services, which must be ours by then.
+REACHING = frozenset({"cloudformation", "resourcegroupstaggingapi", "config", "backup", "ram", "neptune", "dms"})
+
+# What lives only as long as the server: never journaled.
+TRANSIENT = frozenset({("ssm", "StartSession"), ("ssm", "ResumeSession"), ("ssm", "TerminateSession")})
+
+
+class Services:
+    """Loads a service's module once, at its first use."""
+
+    def __init__(self, control: ControlPlane, runtime: Callable[[], Runtime]) -> None:
+        self._control = control
+        self._runtime = runtime
+        self._installed: set[str] = set()
+        self._started: set[str] = set()
+
+    def module(self, service: str) -> Any:
+        """Return the module that extends `service`."""
+        return importlib.import_module(SERVICES[service])
+
+    def install(self, service: str) -> None:
+        """Register the extensions that `service` needs before moto handles a call for it."""
+        for name in tuple(SERVICES) if service in REACHING else (service,):
+            if name in SERVICES and name not in self._installed:
+                self._installed.add(name)
+                self.module(name).install(self._control)
+
+    def start(self, service: str) -> None:
+        """Start the controller of `service` at its first use."""
+        if service in SERVICES and service not in self._started:
+            self._started.add(service)
+            runtime = self._runtime()
+            runtime.reconciler.add(self.module(service).start(self._control, runtime))
+
+    def settlement(self, service: str, name: str) -> Callable[..., None]:
+        """Return the function that writes the fact `name` into the model of `service`."""
+        self.install(service)
+        found: Callable[..., None] = self.module(service).SETTLEMENTS[name]
+        return found

@@ -1,0 +1,244 @@
+"""The folder in which one local AWS keeps everything it must remember."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import pwd
+import secrets
+import shutil
+import stat
+import string
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localaws.errors import StateError
+
+FORMAT = 1
+ACCOUNT_ID = "123456789012"
+REGION = "us-east-1"
+SHARED_ENGINES = Path("/var/lib/localaws")
+KEY_ALPHABET = string.ascii_uppercase + "234567"
+SECRET_ALPHABET = string.ascii_letters + string.digits
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """An access key that may sign requests."""
+
+    access_key_id: str
+    secret_access_key: str
+
+    @classmethod
+    def generate(cls) -> KeyPair:
+        """Return a new pair in the shape of AWS's own."""
+        return cls(
+            "AKIA" + "".join(secrets.choice(KEY_ALPHABET) for _ in range(16)),
+            "".join(secrets.choice(SECRET_ALPHABET) for _ in range(40)),
+        )
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What makes identifiers repeatable: a seed and the moment (epoch microseconds) the account was opened."""
+
+    seed: str
+    born: int
+
+
+class StateDir:
+    """One state folder (0700); every file in it is 0600."""
+
+    def __init__(self, path: Path, *, durable: bool) -> None:
+        self.path = path
+        self.durable = durable
+
+    @classmethod
+    def locate(cls, path: str | os.PathLike[str] | None = None) -> Path:
+        """Return the folder that `path`, LOCALAWS_STATE or the user's platform names."""
+        chosen = path or os.environ.get("LOCALAWS_STATE")
+        if chosen:
+            return Path(chosen).expanduser().absolute()
+        import platformdirs
+
+        return platformdirs.user_data_path("localaws", appauthor=False)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str] | None = None) -> StateDir:
+        """Open the state folder, creating it when it is new; raise StateError when it cannot be used."""
+        folder = cls.locate(path)
+        state = cls(folder, durable=os.environ.get("LOCALAWS_DURABILITY", "").lower() != "off")
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            state._check_version()
+            for part in (state.journal_dir, state.snapshot_dir, state.ca_dir):
+                part.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise StateError(
+                f"The state folder {folder} cannot be used ({error.strerror}). "
+                "Choose another with --state DIR or LOCALAWS_STATE, or repair its permissions."
+            ) from error
+        return state
+
+    def _check_version(self) -> None:
+        marker = self.path / "version"
+        if not marker.exists():
+            self.write("version", f"{FORMAT}\n")
+            self.path.chmod(0o700)
+            return
+        found = marker.read_text().strip()
+        if found != str(FORMAT):
+            raise StateError(
+                f"The state folder {self.path} has format {found or 'unknown'}; this localaws reads format "
+                f"{FORMAT}. Upgrade the course's packages, or start afresh with another --state DIR."
+            )
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise StateError(
+                f"The state folder {self.path} is not writable. Repair its permissions or choose another "
+                "with --state DIR."
+            )
+
+    @property
+    def journal_dir(self) -> Path:
+        """Folder of the journal's segments."""
+        return self.path / "journal"
+
+    @property
+    def snapshot_dir(self) -> Path:
+        """Folder of the model's snapshot."""
+        return self.path / "snapshot"
+
+    @property
+    def ca_dir(self) -> Path:
+        """Folder of the certificate authority: ca.pem, ca.key and bundle.pem."""
+        return self.path / "ca"
+
+    @property
+    def log_file(self) -> Path:
+        """The server's own log."""
+        return self.path / "server.log"
+
+    @property
+    def lock_file(self) -> Path:
+        """Locked by the server and its keeper for as long as either lives."""
+        return self.path / "lock"
+
+    def write(self, name: str, text: str) -> None:
+        """Replace a file of the folder at once (0600): a reader sees the old text or the new one."""
+        target = self.path / name
+        handle, temporary = tempfile.mkstemp(dir=self.path, prefix=f".{name}.")
+        with os.fdopen(handle, "w") as stream:
+            stream.write(text)
+            stream.flush()
+            if self.durable:
+                os.fsync(stream.fileno())
+        os.replace(temporary, target)
+
+    def read_json(self, name: str) -> Any:
+        """Return the parsed file, or None when it does not exist."""
+        with contextlib.suppress(FileNotFoundError):
+            return json.loads((self.path / name).read_text())
+        return None
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Replace a JSON file of the folder at once."""
+        self.write(name, json.dumps(value, indent=1) + "\n")
+
+    def credentials(self) -> dict[str, KeyPair]:
+        """Return the key pairs `owner` and `examiner`, made at first use."""
+        stored = self.read_json("credentials.json")
+        if stored is None:
+            made = {role: KeyPair.generate() for role in ("owner", "examiner")}
+            stored = {role: vars(pair) for role, pair in made.items()}
+            self.write_json("credentials.json", stored)
+        return {role: KeyPair(**pair) for role, pair in stored.items()}
+
+    def identity(self) -> Identity:
+        """Return the account's seed and birth, made at first use and anew after a reset."""
+        stored = self.read_json("identity.json")
+        if stored is None:
+            stored = {"seed": secrets.token_hex(16), "born": time.time_ns() // 1000}
+            self.write_json("identity.json", stored)
+        return Identity(**stored)
+
+    @property
+    def engines_root(self) -> Path:
+        """Root of the engines' data: inside the state folder where the engine account can reach it."""
+        inside = self.path / "engines"
+        if os.geteuid() != 0:
+            inside.mkdir(mode=0o700, exist_ok=True)
+            return inside
+        account = engine_account()
+        outside = SHARED_ENGINES / hashlib.sha256(str(self.path).encode()).hexdigest()[:16]
+        root = inside if _traversable(self.path, account) else outside
+        if not root.is_dir():
+            root.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            root.mkdir(mode=0o700)
+            os.chown(root, account.pw_uid, account.pw_gid)
+        return root
+
+    @property
+    def sockets_root(self) -> Path:
+        """Short folder for Unix sockets (their paths are limited to 100 bytes), one per run of the server."""
+        recorded = self.read_json("sockets.json")
+        if recorded and Path(recorded["path"]).is_dir():
+            return Path(recorded["path"])
+        folder = Path(tempfile.mkdtemp(prefix="la-"))
+        if os.geteuid() == 0:
+            account = engine_account()
+            os.chown(folder, account.pw_uid, account.pw_gid)
+        self.write_json("sockets.json", {"path": str(folder)})
+        return folder
+
+    def clear_sockets(self) -> None:
+        """Remove the socket folder that an earlier run left."""
+        recorded = self.read_json("sockets.json")
+        if recorded:
+            shutil.rmtree(recorded["path"], ignore_errors=True)
+            (self.path / "sockets.json").unlink()
+
+    def wipe(self) -> None:
+        """Delete all resources and data; credentials, certificate authority, port and log stay."""
+        self.clear_sockets()
+        for folder in self._data_folders():
+            shutil.rmtree(folder, ignore_errors=True)
+        for name in ("identity.json", "addresses.json", "engines.json", "server.json"):
+            (self.path / name).unlink(missing_ok=True)
+
+    def _data_folders(self) -> Iterator[Path]:
+        yield self.journal_dir
+        yield self.snapshot_dir
+        yield self.engines_root
+
+
+def engine_account() -> pwd.struct_passwd:
+    """Return the unprivileged account that runs the engines when localaws itself runs as root."""
+    name = os.environ.get("LOCALAWS_ENGINE_USER", "nobody")
+    try:
+        account = pwd.getpwnam(name)
+    except KeyError:
+        raise StateError(
+            f"There is no account {name!r} to run database servers under. "
+            "Set LOCALAWS_ENGINE_USER to an existing unprivileged account."
+        ) from None
+    if account.pw_uid == 0:
+        raise StateError("Database servers refuse root: set LOCALAWS_ENGINE_USER to an unprivileged account.")
+    return account
+
+
+def _traversable(folder: Path, account: pwd.struct_passwd) -> bool:
+    return all(_may_enter(part.stat(), account) for part in (folder, *folder.parents))
+
+
+def _may_enter(info: os.stat_result, account: pwd.struct_passwd) -> bool:
+    if info.st_uid == account.pw_uid:
+        return bool(info.st_mode & stat.S_IXUSR)
+    if info.st_gid == account.pw_gid:
+        return bool(info.st_mode & stat.S_IXGRP)
+    return bool(info.st_mode & stat.S_IXOTH)
