@@ -43,6 +43,7 @@ release: install
 	$(BIN)/autograder release
 
 bench: install
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --editable '.[dev,bench]'
 	$(BIN)/python -m bench
 
 clean:

@@ -1,4 +1,4 @@
-"""What a newcomer sees after `make lab`: Chromium opens JupyterLab and runs the first notebook's first cells."""
+"""What a newcomer sees after `make lab`: Chromium opens JupyterLab and runs the notebook's first cells."""
 
 import os
 import re
@@ -32,7 +32,8 @@ pytestmark = [
     pytest.mark.engine,
     pytest.mark.slow,
     pytest.mark.skipif(
-        CHROMIUM is None and not os.environ.get("CI"), reason="Chromium is not installed (apt install chromium)"
+        CHROMIUM is None and not os.environ.get("CI"),
+        reason="no Chromium: apt install chromium",
     ),
 ]
 
