@@ -71,7 +71,7 @@ class CertificateAuthority:
         self._certificate, self._key = self._load_or_create()
 
     def issue(self, name: str, *, addresses: Iterable[str], names: Iterable[str]) -> Certificate:
-        """Return the endpoint's certificate; the one on disk while it names the same and is not about to end."""
+        """Return the endpoint's certificate; the one on disk while it fits and is not about to end."""
         wanted = (*sorted(set(addresses)), *sorted(set(names)))
         slug = hashlib.sha256(name.encode()).hexdigest()[:24]
         chain, key = self._directory / f"{slug}.pem", self._directory / f"{slug}.key"
@@ -122,10 +122,11 @@ class CertificateAuthority:
         private = ec.generate_private_key(ec.SECP256R1())
         common = next((name for name in names if not _is_address(name)), names[0])
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
         builder = (
             _builder(_subject(common[:64]), self._certificate.subject, private.public_key(), _SERVER_DAYS)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
+            .add_extension(alternatives, critical=False)
             .add_extension(_key_usage(certificate_authority=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(private.public_key()), critical=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_network
 from typing import TYPE_CHECKING
 
-from localaws.bridge.ec2 import EVERYWHERE, Ec2View, Group, Host, Rule, Subnet
+from localaws.bridge.ec2 import Ec2View, Group, Host, Rule, Subnet
 
 if TYPE_CHECKING:
     from localaws.control import ControlPlane
@@ -170,6 +170,3 @@ def _present(groups: list[Group], port: int) -> str:
 
 def _list(names: list[str] | tuple[str, ...]) -> str:
     return ", ".join(names) or "(none)"
-
-
-__all__ = ["EVERYWHERE", "OUTSIDE", "OUTSIDE_IP", "Network", "Origin", "Refusal", "Target"]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from localaws.control import ControlPlane
 
-EVERYWHERE = "0.0.0.0/0"
+NOWHERE = "192.0.2.1"
+"""The address of a host that has none, from the range that is never routed."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def _host(instance: Any) -> Host:
         state=instance.state,
         vpc_id=instance.vpc_id or "",
         subnet_id=instance.subnet_id or "",
-        private_ip=instance.private_ip or "0.0.0.0",
+        private_ip=instance.private_ip or NOWHERE,
         private_name=instance.private_dns or "",
         profile=_profile(instance),
         security_group_ids=tuple(groups),

@@ -1,0 +1,245 @@
+"""The front of all endpoints: opens and closes their doors, and the tunnels of EC2 hosts."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import os
+import resource
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from localaws.errors import LocalawsError
+from localaws.network import OUTSIDE, Origin, Refusal, Target
+from localaws.relay import postgres, redis
+from localaws.relay.endpoint import Connection, Endpoint, Kind, Tunnel
+from localaws.relay.loop import Loop, Steps
+from localaws.relay.poller import READ
+from localaws.relay.session import Door, Gatekeeper, Session
+
+log = logging.getLogger(__name__)
+
+_BACKLOG = 511
+_BATCH = 64
+_MOST_DESCRIPTORS = 65536
+_SPARE_DESCRIPTORS = 128
+_PROTOCOLS: dict[Kind, Callable[[Session], Steps[None]]] = {"postgres": postgres.serve, "redis": redis.serve}
+_REDIS_PORTS = range(6379, 6400)
+
+
+class EndpointError(LocalawsError):
+    """An endpoint cannot be opened or is not known."""
+
+
+class Front:
+    """All endpoints of a state, served by one thread. Its methods may be called from any thread."""
+
+    def __init__(self, gatekeeper: Gatekeeper) -> None:
+        self._gatekeeper = gatekeeper
+        self._loop = Loop()
+        self._doors: dict[str, Door] = {}
+        self._listeners: dict[str, socket.socket] = {}
+        self._tunnels: dict[int, _Passage] = {}
+        self._numbers = itertools.count(1)
+        self._reserve = os.open(os.devnull, os.O_RDONLY)
+        self._most_sessions = _SPARE_DESCRIPTORS
+
+    def start(self) -> None:
+        """Start the thread. The process may open as many files as its hard limit allows."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+        limit = _MOST_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
+        self._most_sessions = (limit - _SPARE_DESCRIPTORS) // 2
+        self._loop.start()
+
+    def stop(self) -> None:
+        """Close every endpoint, tunnel and connection, and end the thread."""
+        self._loop.call(self._close_all)
+        self._loop.stop()
+        os.close(self._reserve)
+
+    def open(self, endpoint: Endpoint) -> None:
+        """Listen for an endpoint; one of the same name that is open is closed first."""
+        certificate = endpoint.certificate
+        door = Door(endpoint, certificate.context(protocol="postgresql") if certificate else None)
+        self.close(endpoint.name)
+        listener = _listen(endpoint.address, endpoint.port)
+        if listener is None:
+            raise EndpointError(
+                f"{endpoint.name} cannot listen on {endpoint.address}:{endpoint.port}: the address is taken. "
+                "Release its address, claim another one and open the endpoint there."
+            )
+        self._loop.call(lambda: self._install(door, listener))
+
+    def close(self, name: str) -> None:
+        """Close an endpoint and its connections; one that is not open is no error."""
+        self._loop.call(lambda: self._remove(name))
+
+    def retarget(self, name: str, server: Path | None) -> None:
+        """Point an endpoint at another server and drop its connections; None refuses new ones for now."""
+
+        def change() -> None:
+            door = self._door(name)
+            door.endpoint.server = server
+            door.drop()
+
+        self._loop.call(change)
+
+    def update(self, name: str, *, force_tls: bool) -> None:
+        """Change how new connections are treated; those that exist stay."""
+
+        def change() -> None:
+            self._door(name).endpoint.force_tls = force_tls
+
+        self._loop.call(change)
+
+    def connections(self, name: str) -> list[Connection]:
+        """Return the clients that are connected through an endpoint."""
+        return self._loop.call(
+            lambda: [session.connection for session in self._door(name).sessions if session.connection]
+        )
+
+    def tunnel(self, origin: Origin, host: str, port: int, listen_port: int = 0) -> Tunnel:
+        """Listen on 127.0.0.1 for connections that come from `origin` and go to `host`:`port` in its VPC."""
+        listener = _listen("127.0.0.1", listen_port)
+        if listener is None:
+            raise EndpointError(f"Port {listen_port} is taken. Choose another localPortNumber.")
+        number = next(self._numbers)
+        tunnel = Tunnel(
+            id=number,
+            origin=origin,
+            host=host,
+            port=port,
+            listen_address="127.0.0.1",
+            listen_port=listener.getsockname()[1],
+            close=lambda: self._loop.call(lambda: self._close_tunnel(number)),
+        )
+        passage = _Passage(tunnel, listener)
+        self._loop.call(lambda: self._install_tunnel(passage))
+        return tunnel
+
+    def _install(self, door: Door, listener: socket.socket) -> None:
+        self._doors[door.endpoint.name] = door
+        self._listeners[door.endpoint.name] = listener
+
+        def enter(client: socket.socket) -> None:
+            self._serve(door, client, OUTSIDE)
+
+        self._loop.watch(listener.fileno(), READ, lambda _: self._accept(listener, enter))
+
+    def _remove(self, name: str) -> None:
+        listener = self._listeners.pop(name, None)
+        if listener:
+            self._loop.forget(listener.fileno())
+            listener.close()
+        door = self._doors.pop(name, None)
+        if door:
+            door.drop()
+
+    def _install_tunnel(self, passage: _Passage) -> None:
+        self._tunnels[passage.tunnel.id] = passage
+
+        def enter(client: socket.socket) -> None:
+            door = self._find(passage.tunnel) or self._nowhere(passage.tunnel)
+            passage.sessions = [session for session in passage.sessions if session in session.door.sessions]
+            passage.sessions.append(self._serve(door, client, passage.tunnel.origin))
+
+        self._loop.watch(passage.listener.fileno(), READ, lambda _: self._accept(passage.listener, enter))
+
+    def _close_tunnel(self, number: int) -> None:
+        passage = self._tunnels.pop(number, None)
+        if passage:
+            self._loop.forget(passage.listener.fileno())
+            passage.listener.close()
+            for session in passage.sessions:
+                session.close()
+
+    def _close_all(self) -> None:
+        for number in list(self._tunnels):
+            self._close_tunnel(number)
+        for name in list(self._doors):
+            self._remove(name)
+
+    def _door(self, name: str) -> Door:
+        try:
+            return self._doors[name]
+        except KeyError:
+            raise EndpointError(f"The endpoint {name} is not open. Open it first.") from None
+
+    def _find(self, tunnel: Tunnel) -> Door | None:
+        host = tunnel.host.lower().rstrip(".")
+        for door in self._doors.values():
+            endpoint = door.endpoint
+            if host in (endpoint.address, *endpoint.names) and tunnel.port == endpoint.port:
+                return door
+        return None
+
+    @staticmethod
+    def _nowhere(tunnel: Tunnel) -> Door:
+        """A door that explains why a tunnel leads nowhere."""
+        name = f"{tunnel.host}:{tunnel.port}"
+        kind: Kind = "redis" if tunnel.port in _REDIS_PORTS else "postgres"
+        nothing = Target(name, "", (), (), False, tunnel.port, "", "")
+        reason = (
+            f"connection refused on AWS: nothing listens at {name} for {tunnel.origin.instance_id}. "
+            "Take Address and Port from the Endpoint that describe_db_instances shows."
+        )
+        return Door(Endpoint(name, kind, "", tunnel.port, None, lambda: nothing), refusal=Refusal(reason))
+
+    def _serve(self, door: Door, client: socket.socket, origin: Origin) -> Session:
+        client.setblocking(False)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        session = Session(self._loop, self._gatekeeper, door, client, origin)
+        session.run(_PROTOCOLS[door.endpoint.kind])
+        return session
+
+    def _accept(self, listener: socket.socket, enter: Callable[[socket.socket], object]) -> None:
+        for _ in range(_BATCH):
+            try:
+                client, _ = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._turn_away(listener, error)
+                return
+            if sum(len(door.sessions) for door in self._doors.values()) >= self._most_sessions:
+                client.close()
+                log.warning("a connection was turned away: %d are open already", self._most_sessions)
+                continue
+            with contextlib.suppress(OSError):  # a client that has left again
+                enter(client)
+
+    def _turn_away(self, listener: socket.socket, error: OSError) -> None:
+        """No descriptor is left: without this, the waiting client would keep the loop busy for ever."""
+        log.warning("a connection was turned away: %s. Raise the limit of open files (ulimit -n).", error)
+        os.close(self._reserve)
+        with contextlib.suppress(OSError):
+            listener.accept()[0].close()
+        self._reserve = os.open(os.devnull, os.O_RDONLY)
+
+
+class _Passage:
+    """A tunnel's listener and what runs through it."""
+
+    def __init__(self, tunnel: Tunnel, listener: socket.socket) -> None:
+        self.tunnel = tunnel
+        self.listener = listener
+        self.sessions: list[Session] = []
+
+
+def _listen(address: str, port: int) -> socket.socket | None:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setblocking(False)
+    try:
+        listener.bind((address, port))
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        return None
+    return listener

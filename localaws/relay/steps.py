@@ -1,0 +1,124 @@
+"""Small scripts over non-blocking sockets that the protocols are told in."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from pathlib import Path
+
+from localaws.relay.flow import AGAIN, say_goodbye
+from localaws.relay.loop import Pause, Ready, Steps
+from localaws.relay.poller import READ, WRITE
+
+_RETRIES = 200
+_RETRY = 0.01
+
+
+class Gone(Exception):
+    """The other side has hung up, or broke the protocol so that nothing can be answered."""
+
+
+def read_exactly(source: socket.socket, size: int) -> Steps[bytes]:
+    """Return exactly this many bytes."""
+    data = b""
+    while len(data) < size:
+        data += yield from read_some(source, size - len(data))
+    return data
+
+
+def read_some(source: socket.socket, limit: int) -> Steps[bytes]:
+    """Return what is there, at least one byte."""
+    while True:
+        try:
+            data = source.recv(limit)
+        except ssl.SSLWantWriteError:
+            yield Ready(source.fileno(), WRITE)
+        except AGAIN:
+            yield Ready(source.fileno(), READ)
+        else:
+            if not data:
+                raise Gone
+            return data
+
+
+def read_to_end(source: socket.socket) -> Steps[None]:
+    """Read and forget until the other side hangs up."""
+    while True:
+        try:
+            yield from read_some(source, 4096)
+        except Gone:
+            return
+
+
+def peek(source: socket.socket) -> Steps[int]:
+    """Return the first byte and leave it where it is."""
+    while True:
+        try:
+            data = source.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            yield Ready(source.fileno(), READ)
+        else:
+            if not data:
+                raise Gone
+            return data[0]
+
+
+def send_all(sink: socket.socket, data: bytes) -> Steps[None]:
+    """Send all bytes."""
+    while data:
+        try:
+            data = data[sink.send(data) :]
+        except ssl.SSLWantReadError:
+            yield Ready(sink.fileno(), READ)
+        except AGAIN:
+            yield Ready(sink.fileno(), WRITE)
+
+
+def handshake(client: socket.socket, context: ssl.SSLContext) -> Steps[ssl.SSLSocket]:
+    """Turn an accepted connection into a TLS one."""
+    secure = context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
+    try:
+        while True:
+            try:
+                secure.do_handshake()
+            except ssl.SSLWantWriteError:
+                yield Ready(secure.fileno(), WRITE)
+            except ssl.SSLWantReadError:
+                yield Ready(secure.fileno(), READ)
+            else:
+                return secure
+    except BaseException:
+        secure.close()
+        raise
+
+
+def connect(path: Path) -> Steps[socket.socket]:
+    """Connect to an engine's Unix socket; a full queue of pending connections is waited for."""
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    server.setblocking(False)
+    for _ in range(_RETRIES):
+        try:
+            server.connect(str(path))
+        except BlockingIOError:
+            yield Pause(_RETRY)
+        except OSError:
+            server.close()
+            raise
+        else:
+            return server
+    server.close()
+    raise TimeoutError(errno.ETIMEDOUT, "the server accepts no connection")
+
+
+def part(client: socket.socket, seconds: float = 2.0) -> Steps[None]:
+    """Say goodbye, and give the client time to read what was sent last."""
+    say_goodbye(client)
+    for _ in range(int(seconds / _RETRY)):
+        try:
+            if not client.recv(4096):
+                return
+        except AGAIN:
+            yield Pause(_RETRY)
+        except OSError:
+            return
