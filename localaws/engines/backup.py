@@ -1,0 +1,89 @@
+"""Copies of a cluster while it serves: an online base backup with the WAL that makes it whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+
+from localaws.engines import configuration
+from localaws.engines.account import Account, private_folder
+from localaws.engines.cluster import WAL_SEGMENT, copy_tree, make_durable
+from localaws.engines.process import EngineFailed
+
+SLOT = "localaws_snapshot"
+LEFT_OUT = (
+    "pg_wal/",
+    "pg_replslot/",
+    "pg_notify/",
+    "pg_serial/",
+    "pg_snapshots/",
+    "pg_subtrans/",
+    "pg_stat_tmp/",
+)
+LEFT_OUT_NAMES = ("postmaster.pid", "postmaster.opts", "current_logfiles", "pg_internal.init", "backup_label")
+
+BACKUP_CALLS = (
+    "SELECT pg_backup_start('localaws', fast => true)",
+    "SELECT labelfile, pg_walfile_name(lsn) FROM pg_backup_stop(wait_for_archive => false)",
+)
+BACKUP_CALLS_14 = (
+    "SELECT pg_start_backup('localaws', true, false)",
+    "SELECT labelfile, pg_walfile_name(lsn) FROM pg_stop_backup(false, false)",
+)
+
+
+def without_passing_files(name: str) -> bool:
+    """Whether a base backup leaves a file out, as pg_basebackup does."""
+    last = name.rsplit("/", 1)[-1]
+    return name.startswith(LEFT_OUT) or last in LEFT_OUT_NAMES or last.startswith("pgsql_tmp")
+
+
+def copy_running(connection: psycopg.Connection, data: Path, target: Path, account: Account | None) -> None:
+    """Copy the cluster that `connection` belongs to; the copy recovers to the moment this returns."""
+    # a slot keeps the WAL of the backup from being recycled; it goes with the session
+    reserve = "SELECT pg_create_physical_replication_slot(%s, true, true)"
+    connection.execute(reserve, [f"{SLOT}_{os.getpid()}_{connection.info.backend_pid}"])
+    start, finish = BACKUP_CALLS if connection.info.server_version >= 150000 else BACKUP_CALLS_14
+    connection.execute(start)
+    copy_tree(data, target, account, skip=without_passing_files)
+    row = connection.execute(finish).fetchone()
+    if row is None:
+        raise EngineFailed("the server did not finish its backup: take the snapshot again")
+    label, last = row
+    configuration.replace(target / "backup_label", label, account)
+    _copy_wal(data / "pg_wal", target / "pg_wal", account, _first_segment(label), last)
+
+
+def _first_segment(label: str) -> str:
+    """Return the name of the WAL file that a backup label says recovery starts from."""
+    return label.split("(file ", 1)[1].split(")", 1)[0]
+
+
+def _copy_wal(source: Path, target: Path, account: Account | None, first: str, last: str) -> None:
+    def skip(name: str) -> bool:
+        return not (WAL_SEGMENT.fullmatch(name) and first <= name <= last)
+
+    shutil.rmtree(target)
+    copy_tree(source, target, account, skip=skip)
+
+
+@contextlib.contextmanager
+def folder_at_once(target: Path, account: Account | None, *, durable: bool) -> Iterator[Path]:
+    """Yield a folder that becomes `target` when all went well, and disappears when not."""
+    unfinished = target.with_name(f"{target.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    private_folder(unfinished, account)
+    try:
+        yield unfinished
+        if durable:
+            make_durable(unfinished)
+        shutil.rmtree(target, ignore_errors=True)
+        unfinished.replace(target)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise

@@ -1,0 +1,84 @@
+"""The configuration of a PostgreSQL server: defaults, the caller's settings, and what stays ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from localaws.engines.account import Account
+from localaws.engines.rights import ADMIN
+
+LOG_NAME = "postgresql.log.%Y-%m-%d-%H"
+DEFAULTS = {
+    "max_connections": "60",
+    "wal_level": "replica",
+    "max_wal_size": "512MB",
+    "min_wal_size": "8MB",
+    "timezone": "UTC",
+    "password_encryption": "scram-sha-256",
+    "datestyle": "iso, mdy",
+    "default_text_search_config": "pg_catalog.english",
+    "max_parallel_maintenance_workers": "0",
+}
+"""What a new server starts with; a caller's setting replaces it."""
+OWN = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "shared_buffers": "16MB",
+    "huge_pages": "off",
+    "ssl": "off",
+    "logging_collector": "on",
+    "log_destination": "stderr",
+    "log_filename": LOG_NAME,
+    "log_file_mode": "0600",
+    "log_rotation_age": "60",
+    "log_rotation_size": "0",
+    "log_truncate_on_rotation": "off",
+    "log_line_prefix": "%t:%r:%u@%d:[%p]:",
+    "log_timezone": "UTC",
+    "wal_log_hints": "on",
+    "wal_retrieve_retry_interval": "100ms",
+    "autovacuum_naptime": "15s",
+    "restart_after_crash": "on",
+    "checkpoint_warning": "0",
+}
+"""What no caller changes: the server stays small, reachable by its socket only, and logs as RDS's does."""
+NOT_OURS_TO_GIVE = frozenset(
+    {"config_file", "hba_file", "ident_file", "data_directory", "external_pid_file", "port", "log_directory"}
+    | {"unix_socket_directories", "unix_socket_group", "include", "include_dir", "include_if_exists", "fsync"}
+)
+HBA = f"local all all scram-sha-256\nlocal replication {ADMIN} scram-sha-256\n"
+
+
+def effective(settings: Mapping[str, str], *, major: int, durable: bool, log: Path) -> dict[str, str]:
+    """Return all settings that a server gets, ours last."""
+    given = {name: value for name, value in settings.items() if name not in NOT_OURS_TO_GIVE}
+    version = {"io_method": "sync"} if major >= 18 else {}
+    safety = {} if durable else {"fsync": "off", "synchronous_commit": "off"}
+    return DEFAULTS | version | given | OWN | safety | {"log_directory": str(log)}
+
+
+def write(data: Path, settings: Mapping[str, str], account: Account | None) -> None:
+    """Write postgresql.conf and pg_hba.conf; a running server takes them at its next reload or restart."""
+    lines = [f"{name} = {quoted(value)}" for name, value in sorted(settings.items())]
+    replace(data / "postgresql.conf", "\n".join(lines) + "\n", account)
+    replace(data / "pg_hba.conf", HBA, account)
+
+
+def quoted(value: str) -> str:
+    """Quote a value for postgresql.conf."""
+    escaped = value.replace("\\", "\\\\").replace("'", "''").replace("\n", "\\n")
+    return f"'{escaped}'"
+
+
+def replace(path: Path, text: str, account: Account | None) -> None:
+    """Replace a private file at once: a reader sees the old text or the new one."""
+    unfinished = path.with_name(f".{path.name}.new")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    if account is not None:
+        account.own(unfinished)
+    unfinished.replace(path)

@@ -1,0 +1,267 @@
+"""A PostgreSQL server: one cluster in one folder, reachable by its Unix socket only."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from localaws.engines import backup, configuration, process
+from localaws.engines.account import engine_account, private_folder
+from localaws.engines.binaries import PostgresBinaries
+from localaws.engines.cluster import copy_tree, make_durable, new_identity
+from localaws.engines.pidfile import PidFile
+from localaws.engines.process import EngineFailed
+from localaws.engines.rights import ADMIN, master_statements
+from localaws.engines.template import template_for
+
+START_DEADLINE = 120.0
+STOP_DEADLINE = 20.0
+QUIET = "-c log_statement=none -c log_min_duration_statement=-1 -c log_duration=off"
+PENDING = "SELECT name FROM pg_settings WHERE pending_restart ORDER BY 1"
+COMPLAINT = re.compile("FATAL|PANIC|error:")
+SOCKET_NAME = ".s.PGSQL.5432"
+
+
+class PostgresServer:
+    """One cluster: `<home>/data`, its log files in `<home>/log`, our password in `<home>/admin` (0600)."""
+
+    def __init__(self, home: Path, sockets: Path, *, binaries: PostgresBinaries, durable: bool) -> None:
+        self.home = home
+        self.sockets = sockets
+        self.durable = durable
+        self.account = engine_account()
+        self.binaries = binaries.reachable_by(self.account, home.parent / "binaries")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def data(self) -> Path:
+        """The cluster's files (PGDATA)."""
+        return self.home / "data"
+
+    @property
+    def socket(self) -> Path:
+        """The Unix socket of the running server."""
+        return self.sockets / SOCKET_NAME
+
+    @property
+    def log(self) -> Path:
+        """The log file of this hour, named as RDS names it."""
+        now = datetime.datetime.now(datetime.UTC)
+        return self.home / "log" / now.strftime(configuration.LOG_NAME)
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the postmaster, when one runs."""
+        if self._process is not None:
+            return self._process.pid if self._process.poll() is None else None
+        found = PidFile.read(self.data)
+        return found.pid if found is not None and process.works_in(found.pid, self.data) else None
+
+    def alive(self) -> bool:
+        """Whether the server runs."""
+        return self.pid is not None
+
+    def create(
+        self, *, username: str, password: str, database: str | None, settings: Mapping[str, str]
+    ) -> None:
+        """Make the cluster from the template and leave it running; nothing is left when that fails."""
+        try:
+            template = template_for(self.binaries)
+            self._fill_home(template.data, template.password, settings)
+            self.start()
+            self._own_admin_password()
+            self._make_master(username, password, database)
+            self._settle_on_disk()
+        except BaseException:
+            self.remove()
+            raise
+
+    @classmethod
+    def restore(
+        cls,
+        source: Path,
+        home: Path,
+        sockets: Path,
+        *,
+        binaries: PostgresBinaries,
+        durable: bool,
+        settings: Mapping[str, str],
+    ) -> PostgresServer:
+        """Make a running server from a snapshot's folder; nothing is left when that fails."""
+        server = cls(home, sockets, binaries=binaries, durable=durable)
+        made_by = (source / "data" / "PG_VERSION").read_text().strip()
+        if int(made_by) != binaries.major:
+            raise EngineFailed(
+                f"the snapshot holds data of PostgreSQL {made_by}, which {binaries.version} cannot read: "
+                f"restore it with a version {made_by} engine"
+            )
+        try:
+            server._fill_home(source / "data", (source / "admin").read_text(), settings)
+            server.start()
+            server._own_admin_password()
+            server._settle_on_disk()
+        except BaseException:
+            server.remove()
+            raise
+        return server
+
+    def _fill_home(self, data: Path, admin_password: str, settings: Mapping[str, str]) -> None:
+        self.remove()
+        private_folder(self.home, self.account)
+        copy_tree(data, self.data, self.account)
+        new_identity(self.data)
+        configuration.replace(self.home / "admin", admin_password, None)
+        self.configure(settings)
+
+    def _own_admin_password(self) -> None:
+        password = secrets.token_hex(24)
+        self.set_password(ADMIN, password)
+        configuration.replace(self.home / "admin", password, None)
+
+    def _make_master(self, username: str, password: str, database: str | None) -> None:
+        with self.connect() as connection:
+            verifier = _verifier(connection, username, password)
+            for statement in master_statements(username, verifier, self.binaries.major):
+                connection.execute(statement)
+            if database is not None and database != "postgres":
+                names = sql.Identifier(database), sql.Identifier(username)
+                connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(*names))
+
+    def _settle_on_disk(self) -> None:
+        if self.durable:
+            make_durable(self.home)
+
+    def start(self) -> None:
+        """Start the server and return when it answers; what an earlier, killed one left is cleaned first."""
+        self._clear_leftovers()
+        private_folder(self.sockets, self.account)
+        private_folder(self.home / "log", self.account)
+        command = [self.binaries.program("postgres"), "-D", self.data, "-k", self.sockets]
+        output = self.home / "startup.log"
+        self._process = process.spawn(command, output=output, account=self.account, cwd=self.home)
+        for _ in process.polling(START_DEADLINE):
+            found = PidFile.read(self.data)
+            if found is not None and found.pid == self._process.pid and found.ready:
+                return
+            if self._process.poll() is not None:
+                raise EngineFailed(f"PostgreSQL did not start: {self._last_words()}")
+        self.stop(immediate=True)
+        raise EngineFailed(
+            f"PostgreSQL did not become ready within {START_DEADLINE:.0f} s: see {self.home / 'log'}"
+        )
+
+    def _clear_leftovers(self) -> None:
+        self._process = None
+        found = PidFile.read(self.data)
+        if found is None:
+            return
+        process.kill_all_in(self.data)
+        found.forget()
+
+    def _last_words(self) -> str:
+        """Return the server's own explanation of why it ended."""
+        words = []
+        for path in (self.home / "startup.log", self.log):
+            if path.exists():
+                lines = path.read_text(errors="replace").splitlines()[-40:]
+                words += [line for line in lines if COMPLAINT.search(line)]
+        return " ".join(words[-3:]) or f"see {self.home / 'log'}"
+
+    def stop(self, *, immediate: bool = False) -> None:
+        """Stop the server: in order, or at once as a crash would."""
+        pid = self.pid
+        if pid is None:
+            return
+        process.send(pid, signal.SIGQUIT if immediate else signal.SIGINT)
+        if not self._ended(pid, STOP_DEADLINE):
+            process.kill_all_in(self.data)
+            self._ended(pid, STOP_DEADLINE)
+        self._process = None
+
+    def _ended(self, pid: int, seconds: float) -> bool:
+        if self._process is None:
+            return process.wait_gone(pid, seconds)
+        return any(self._process.poll() is not None for _ in process.polling(seconds))
+
+    def remove(self) -> None:
+        """Stop the server at once and delete everything it had."""
+        self.stop(immediate=True)
+        if self.home.exists():
+            self._clear_leftovers()
+            shutil.rmtree(self.home)
+        shutil.rmtree(self.sockets, ignore_errors=True)
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """Write the configuration; `reload` applies what is dynamic, a restart the rest."""
+        values = configuration.effective(
+            settings, major=self.binaries.major, durable=self.durable, log=self.home / "log"
+        )
+        configuration.write(self.data, values, self.account)
+
+    def reload(self) -> None:
+        """Have the running server read its configuration."""
+        with self.connect() as connection:
+            connection.execute("SELECT pg_reload_conf()")
+
+    def pending_restart(self) -> list[str]:
+        """Names of the settings whose new value waits for a restart."""
+        with self.connect() as connection:
+            return [name for (name,) in connection.execute(PENDING)]
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection:
+        """Return an autocommit connection as our administrator."""
+        return psycopg.connect(
+            host=str(self.sockets),
+            port=5432,
+            user=ADMIN,
+            password=(self.home / "admin").read_text(),
+            dbname=database,
+            autocommit=True,
+            application_name="rdsadmin",
+            # the user's PG* variables are not meant for this connection
+            options=QUIET,
+            channel_binding="disable",
+            target_session_attrs="any",
+        )
+
+    def set_password(self, user: str, password: str) -> None:
+        """Give a role a new password; it never appears in a statement or a log."""
+        with self.connect() as connection:
+            verifier = sql.Literal(_verifier(connection, user, password))
+            connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(user), verifier))
+
+    def snapshot(self, target: Path) -> None:
+        """Copy the cluster, running or stopped, into a folder that `restore` takes; whole or not at all."""
+        with backup.folder_at_once(target, self.account, durable=self.durable) as folder:
+            configuration.replace(folder / "admin", (self.home / "admin").read_text(), None)
+            if self.alive():
+                with self.connect() as connection:
+                    backup.copy_running(connection, self.data, folder / "data", self.account)
+            else:
+                copy_tree(self.data, folder / "data", self.account, skip=PidFile.is_name)
+
+    def append_log(self, line: str) -> None:
+        """Add a line to the server's log, as the part of RDS does that stands before the server."""
+        path = self.log
+        new = not path.exists()
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            if new and self.account is not None:
+                os.fchown(descriptor, self.account.uid, self.account.gid)
+            os.write(descriptor, line.rstrip("\n").encode() + b"\n")
+        finally:
+            os.close(descriptor)
+
+
+def _verifier(connection: psycopg.Connection, user: str, password: str) -> str:
+    return connection.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()
