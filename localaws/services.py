@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ class Services:
         self._runtime = runtime
         self._installed: set[str] = set()
         self._started: set[str] = set()
+        self._starting = threading.Lock()
 
     def module(self, service: str) -> Any:
         """Return the module that extends `service`."""
@@ -41,10 +43,15 @@ class Services:
 
     def start(self, service: str) -> None:
         """Start the controller of `service` at its first use."""
-        if service in SERVICES and service not in self._started:
-            self._started.add(service)
-            runtime = self._runtime()
-            runtime.reconciler.add(self.module(service).start(self._control, runtime))
+        if service not in SERVICES or service in self._started:
+            return
+        with self._starting:
+            if service not in self._started:
+                with self._control.lock:
+                    self.install(service)
+                runtime = self._runtime()
+                runtime.reconciler.add(self.module(service).start(self._control, runtime))
+                self._started.add(service)
 
     def settlement(self, service: str, name: str) -> Callable[..., None]:
         """Return the function that writes the fact `name` into the model of `service`."""

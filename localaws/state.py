@@ -23,6 +23,7 @@ from localaws.errors import StateError
 FORMAT = 1
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
+OUTSIDE_IP = "203.0.113.10"
 SHARED_ENGINES = Path("/var/lib/localaws")
 KEY_ALPHABET = string.ascii_uppercase + "234567"
 SECRET_ALPHABET = string.ascii_letters + string.digits

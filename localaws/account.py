@@ -1,0 +1,53 @@
+"""A loaded account: moto's services with their extensions, the model, and what runs behind it."""
+
+from __future__ import annotations
+
+import threading
+
+from localaws.bridge import backends
+from localaws.bridge.dispatch import Dispatcher
+from localaws.control import ControlPlane
+from localaws.runtime import Runtime
+from localaws.services import SERVICES, Services
+from localaws.state import StateDir
+
+HOUSEKEEPING_SECONDS = 2.0
+
+
+class Account:
+    """Everything of one state folder that is in memory."""
+
+    def __init__(self, control: ControlPlane) -> None:
+        self.control = control
+        self._runtime: Runtime | None = None
+        self._ending = threading.Event()
+
+    @classmethod
+    def load(cls, state: StateDir) -> Account:
+        """Load moto, bring the model back, and start the controllers of the services that have something."""
+        control = ControlPlane(state)
+        account = cls(control)
+        services = Services(control, account.runtime)
+        control.attach(Dispatcher(), services)
+        control.restore()
+        for service in set(SERVICES) & set(backends.services_in_use()):
+            services.start(service)
+        threading.Thread(target=account._keep_house, name="housekeeping", daemon=True).start()
+        return account
+
+    def runtime(self) -> Runtime:
+        """Return what the controllers share, started at first use."""
+        if self._runtime is None:
+            self._runtime = Runtime.begin(self.control)
+        return self._runtime
+
+    def _keep_house(self) -> None:
+        while not self._ending.wait(HOUSEKEEPING_SECONDS):
+            self.control.checkpoint_when_idle()
+
+    def close(self) -> None:
+        """Stop the controllers and their engines, then write the model down."""
+        self._ending.set()
+        if self._runtime is not None:
+            self._runtime.end()
+        self.control.close()

@@ -1,0 +1,23 @@
+"""The access keys that moto has issued: IAM users' keys and the temporary ones of assumed roles."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from localaws.bridge import backends
+from localaws.signature import Key
+
+
+def issued(access_key_id: str, now: float) -> Key | None:
+    """Return the key that moto issued under this id and that is active, or None."""
+    for _, _, backend in backends.existing("sts"):
+        role = backend.get_assumed_role_from_access_key(access_key_id)
+        if role is not None:
+            ends = role.expiration.replace(tzinfo=timezone.utc)
+            expired = ends < datetime.fromtimestamp(now, timezone.utc)
+            return Key(role.secret_access_key, role.session_token, expired=expired)
+    for _, _, backend in backends.existing("iam"):
+        key = backend.access_keys.get(access_key_id)
+        if key is not None and key.status == "Active":
+            return Key(key.secret_access_key)
+    return None

@@ -1,0 +1,74 @@
+"""A running localaws for the session, and clients that are signed with its owner's key."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+
+@dataclass
+class LocalAws:
+    """One state folder, the command line that drives it, and clients of its server."""
+
+    state: Path
+
+    def run(self, verb: str, *words: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "localaws", verb, "--state", str(self.state), *words]
+        variables = {"LOCALAWS_DURABILITY": "off", **os.environ, **env}
+        done = subprocess.run(command, capture_output=True, text=True, env=variables, timeout=120)
+        if check:
+            assert done.returncode == 0, done.stdout + done.stderr + self.log()
+        return done
+
+    def start(self, *words: str) -> None:
+        self.run("start", *words)
+
+    def stop(self) -> None:
+        self.run("stop")
+
+    def log(self) -> str:
+        file = self.state / "server.log"
+        return file.read_text() if file.exists() else ""
+
+    def status(self) -> dict[str, Any]:
+        facts: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
+        return facts
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://127.0.0.1:{(self.state / 'port').read_text().strip()}"
+
+    def session(self, role: str = "owner", region: str = "us-east-1") -> boto3.Session:
+        pair = json.loads((self.state / "credentials.json").read_text())[role]
+        return boto3.Session(pair["access_key_id"], pair["secret_access_key"], region_name=region)
+
+    def client(self, service: str, **options: Any) -> Any:
+        config = Config(retries={"total_max_attempts": 1}).merge(options.pop("config", Config()))
+        session = options.pop("session", None) or self.session()
+        return session.client(service, endpoint_url=self.endpoint_url, config=config, **options)
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    local = LocalAws(tmp_path_factory.mktemp("localaws") / "state")
+    local.start()
+    yield local
+    local.stop()
+
+
+@pytest.fixture
+def own_aws(tmp_path: Path) -> Iterator[LocalAws]:
+    """A localaws of the test's own, not started yet; stopped afterwards whatever happened."""
+    local = LocalAws(tmp_path / "a state")
+    yield local
+    local.run("stop", check=False)
