@@ -67,8 +67,7 @@ class MasterUserSecret(base.MasterUserSecret):
 
     def __init__(self, resource: Any, kms_key_id: str | None) -> None:
         self.resource = resource
-        letters = string.ascii_letters + string.digits
-        self.password = "".join(mock_random.choice(letters) for _ in range(28))
+        self.password = _new_password()
         self.secret_id = f"rds!db-{mock_random.uuid4()}"
         self._status = "active"
         self.arn = self._create_secret(kms_key_id).arn
@@ -88,6 +87,18 @@ class MasterUserSecret(base.MasterUserSecret):
         """The secret itself."""
         return self.secretsmanager.secrets[self.arn]
 
+    def renew(self) -> str:
+        """Put a new password into the secret and return it."""
+        self.password = _new_password()
+        self.secretsmanager.put_secret_value(
+            secret_id=self.arn,
+            secret_string=self._generate_secret_string(),
+            secret_binary="",
+            client_request_token=str(mock_random.uuid4()),
+            version_stages=["AWSCURRENT"],
+        )
+        return self.password
+
     def _generate_secret_name(self) -> str:
         return self.secret_id
 
@@ -95,13 +106,20 @@ class MasterUserSecret(base.MasterUserSecret):
         return json.dumps({"username": self.resource.master_username, "password": self.password})
 
 
+def _new_password() -> str:
+    return "".join(mock_random.choice(string.ascii_letters + string.digits) for _ in range(28))
+
+
 class DBInstance(base.DBInstance):
     """A DB instance; what it says of itself is what the controller has settled."""
 
     def __init__(self, backend: Any, **given: Any) -> None:
         windows = {name: given.pop(name) for name in _NEUTRAL_WINDOWS}
+        managed = given.pop("manage_master_user_password", False)
         version = given["engine_version"]
         super().__init__(backend, **given, **_NEUTRAL_WINDOWS)
+        if managed:
+            self.manage_password(given.get("master_user_secret_kms_key_id"))
         self.preferred_backup_window = windows["preferred_backup_window"]
         self.preferred_maintenance_window = windows["preferred_maintenance_window"]
         if not self.option_group_supplied:
@@ -120,6 +138,13 @@ class DBInstance(base.DBInstance):
         self.group_awaits_reboot = False
         self.load_parameters()
 
+    def manage_password(self, kms_key_id: str | None) -> str:
+        """Let Secrets Manager keep a new master password, which is returned."""
+        self.master_user_secret = MasterUserSecret(self, kms_key_id)
+        self.manage_master_user_password = True
+        self.master_user_password = self.master_user_secret.password
+        return self.master_user_secret.password
+
     # -- work and status
 
     def queue(self, item: Item) -> None:
@@ -137,13 +162,13 @@ class DBInstance(base.DBInstance):
 
     def refresh_status(self) -> None:
         """Work out the status from what is still to do."""
-        if self.resting_status in ("failed", "incompatible-restore") and not self.work:
-            self.status = self.resting_status
-            return
-        kind = self.work[0]["do"] if self.work else None
-        self.status = STATUS.get(kind, self.resting_status) if kind else self.resting_status
-        if kind == "modify" and "master_user_password" in self.work_changes() and len(self.work_changes()) == 1:
+        kinds = [item["do"] for item in self.work]
+        if "delete" in kinds:
+            self.status = STATUS["delete"]
+        elif self.work_changes().keys() == {"master_user_password"}:
             self.status = "resetting-master-credentials"
+        else:
+            self.status = STATUS.get(kinds[0], self.resting_status) if kinds else self.resting_status
 
     def work_changes(self) -> dict[str, JSON]:
         """Changes of the modification at the head of the work."""
@@ -161,6 +186,15 @@ class DBInstance(base.DBInstance):
         """Let a modification that has happened take effect in the model."""
         for name, value in item["changes"].items():
             setattr(self, name, value)
+
+    @property
+    def master_user_password(self) -> str | None:
+        """Password of the master user: the model keeps it to make or restore the server."""
+        return self._master_user_password
+
+    @master_user_password.setter
+    def master_user_password(self, value: str | None) -> None:
+        self._master_user_password = value
 
     # -- parameters
 
@@ -271,6 +305,12 @@ class DBInstance(base.DBInstance):
         return str(self.db_subnet_group.vpc_id)
 
     @property
+    def secondary_availability_zone(self) -> str | None:
+        """Zone of the standby of a Multi-AZ instance."""
+        others = [zone for zone in self.db_subnet_group.zones if zone != self.availability_zone]
+        return others[0] if self.multi_az and others else None
+
+    @property
     def iam_database_authentication_enabled(self) -> bool:
         """IAMDatabaseAuthenticationEnabled of the response."""
         return bool(self.enable_iam_database_authentication)
@@ -293,6 +333,8 @@ class DBSnapshot(base.DBSnapshot):
         super().__init__(backend, database, *given, **named)
         self.database.work = []
         self.database.deferred = {}
+        self.database.__dict__.pop("master_user_secret", None)
+        self.database.manage_master_user_password = False
         self.data_id = mock_random.get_random_hex(16)
         self.work: list[Copy] = []
         self.status = "creating"

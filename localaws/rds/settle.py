@@ -65,6 +65,8 @@ def modified(backend: Any, *, resource_id: str, address: str, port: int) -> None
     _place(instance, address, port)
     if item["restart"]:
         instance.load_parameters()
+    if not instance.backup_retention_period:
+        backend.drop_automated(instance)
     if instance.db_instance_identifier != before:
         backend.databases[instance.db_instance_identifier] = backend.databases.pop(before)
         _tell(instance, "renamed", old=before, new=instance.db_instance_identifier)
@@ -138,9 +140,10 @@ def recovered(backend: Any, *, resource_id: str) -> None:
     instance = _instance(backend, resource_id)
     if instance is not None and instance.resting_status == "rebooting":
         instance.resting_status = "available"
-        static = {name for name in instance.awaiting_reboot if name in instance.parameters_in_force}
-        if not instance.group_awaits_reboot:
-            instance.awaiting_reboot -= static
+        wanted = instance.group.values()
+        instance.awaiting_reboot = {
+            name for name in instance.awaiting_reboot if wanted.get(name) != instance.parameters_in_force.get(name)
+        }
         instance.refresh_status()
         _tell(instance, "restarted")
         _tell(instance, "recovered")

@@ -1,0 +1,39 @@
+"""Amazon RDS: what its API says (moto's model with AWS's rules) and, by its controller, servers that really run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from localaws.control import ControlPlane
+    from localaws.reconcile import Controller
+    from localaws.runtime import Runtime
+
+
+def install(control: ControlPlane | None) -> None:
+    """Register our backend and operations with moto; without a control plane nothing runs behind them."""
+    import moto.rds.models
+    import moto.rds.urls
+
+    from localaws.rds.backend import RDSBackend
+    from localaws.rds.host import HOST
+    from localaws.rds.responses import RDSResponse
+
+    HOST.control = control
+    moto.rds.models.rds_backends.backend = RDSBackend
+    moto.rds.urls.url_paths["{0}/$"] = RDSResponse.dispatch
+
+
+def start(control: ControlPlane, runtime: Runtime) -> Controller:
+    """Return the controller that brings the servers to the model."""
+    from localaws.rds.controller import RdsController
+
+    return RdsController(control, runtime)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "SETTLEMENTS":
+        from localaws.rds.settle import SETTLEMENTS
+
+        return SETTLEMENTS
+    raise AttributeError(name)
