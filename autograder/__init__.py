@@ -1,0 +1,1 @@
+"""The grading harness: looks at the account and its databases from outside the notebook's kernel."""

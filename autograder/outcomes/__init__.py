@@ -1,0 +1,1 @@
+"""The course's outcomes, one module each; `autograder.outcome.outcomes()` finds them."""

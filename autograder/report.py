@@ -1,0 +1,40 @@
+"""A verdict for people: a table in text, or in HTML that nothing in a message can break out of."""
+
+import textwrap
+from html import escape
+
+from autograder.outcome import Finding, Verdict
+
+WIDTH = 100
+
+
+def number(points: float) -> str:
+    """Points without a needless fraction."""
+    return f"{points:g}"
+
+
+def text_table(verdict: Verdict) -> str:
+    """The verdict as lines of text."""
+    lines = [
+        f"{verdict.outcome}  {verdict.title}: {number(verdict.earned)} of {number(verdict.points)} points"
+    ]
+    for finding in verdict.findings:
+        mark = "ok  " if _passed(finding) else "FAIL"
+        lines.append(f"  {mark} {number(finding.earned):>3}/{number(finding.points):<3} {finding.title}")
+        lines += textwrap.wrap(finding.message, WIDTH, initial_indent=" " * 15, subsequent_indent=" " * 15)
+    return "\n".join(lines)
+
+
+def html_table(verdict: Verdict) -> str:
+    """The verdict as an HTML table; every text in it is escaped."""
+    rows = "".join(
+        f"<tr><td>{'✓' if _passed(finding) else '✗'}</td><td>{escape(finding.title)}</td>"
+        f"<td>{number(finding.earned)} / {number(finding.points)}</td><td>{escape(finding.message)}</td></tr>"
+        for finding in verdict.findings
+    )
+    summary = f"{escape(verdict.title)}: {number(verdict.earned)} of {number(verdict.points)} points"
+    return f'<div class="examiner"><strong>{summary}</strong><table>{rows}</table></div>'
+
+
+def _passed(finding: Finding) -> bool:
+    return not finding.message and finding.earned == finding.points

@@ -1,0 +1,48 @@
+"""nbgrader's settings for this course; instructors and learners use the same file."""
+
+c = get_config()  # type: ignore[name-defined]  # noqa: F821
+
+c.CourseDirectory.course_id = "aws-databases"
+c.CourseDirectory.source_directory = "source"
+c.CourseDirectory.release_directory = "notebooks"
+# shop_app.py is what a notebook of week 6 writes: nobody's copy of it may reach another's folder
+c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc*", "__pycache__", "feedback", "shop_app.py"]
+
+c.GenerateAssignment.preprocessors = [
+    "autograder.preprocessors.discussion.RemoveDiscussion",
+    "nbgrader.preprocessors.IncludeHeaderFooter",
+    "nbgrader.preprocessors.LockCells",
+    "nbgrader.preprocessors.ClearSolutions",
+    "nbgrader.preprocessors.ClearOutput",
+    "nbgrader.preprocessors.CheckCellMetadata",
+    "nbgrader.preprocessors.ComputeChecksums",
+    "nbgrader.preprocessors.SaveCells",
+    "nbgrader.preprocessors.ClearHiddenTests",
+    "nbgrader.preprocessors.ClearMarkScheme",
+    "nbgrader.preprocessors.ComputeChecksums",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+
+# a submission is the release with the student's answers in it, and nothing else of what was handed in
+c.Autograde.pre_convert_hook = "autograder.submissions.refuse_links"
+c.Autograde.sanitize_preprocessors = [
+    "nbgrader.preprocessors.ClearOutput",
+    "autograder.preprocessors.rebuild.RebuildSubmission",
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.Autograde.autograde_preprocessors = [
+    "autograder.preprocessors.execute.ExecuteIsolated",
+    "nbgrader.preprocessors.LimitOutput",
+    "autograder.preprocessors.sanitize.SanitizeOutputs",
+    "autograder.preprocessors.scores.SaveScores",
+    "autograder.preprocessors.scores.ShowFindings",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+
+# Restores and restarts take seconds, AWS's own take minutes.
+c.Execute.timeout = 300
+# A warning of a library is no error: nbgrader gives nothing to a cell with anything on stderr.
+c.Execute.extra_arguments = ["--IPKernelApp.exec_lines=import sys; sys.stderr = sys.stdout"]
