@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 
 from localaws.engines import configuration
-from localaws.engines.account import Account, private_folder
+from localaws.engines.account import Account, engine_account, private_folder
 from localaws.engines.cluster import WAL_SEGMENT, copy_tree, make_durable
 from localaws.engines.process import EngineFailed
 
@@ -57,6 +57,14 @@ def copy_running(connection: psycopg.Connection, data: Path, target: Path, accou
     label, last = row
     configuration.replace(target / "backup_label", label, account)
     _copy_wal(data / "pg_wal", target / "pg_wal", account, _first_segment(label), last)
+
+
+def copy_snapshot(source: Path, target: Path, *, durable: bool) -> None:
+    """Copy a snapshot's folder, whole or not at all."""
+    account = engine_account()
+    with folder_at_once(target, account, durable=durable) as folder:
+        copy_tree(source / "data", folder / "data", account)
+        configuration.replace(folder / "admin", (source / "admin").read_text(), None)
 
 
 def _first_segment(label: str) -> str:

@@ -143,7 +143,8 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start the server and return when it answers; what an earlier, killed one left is cleaned first."""
-        self._clear_leftovers()
+        self._process = None
+        _clear_leftovers(self.data)
         private_folder(self.sockets, self.account)
         private_folder(self.home / "log", self.account)
         command = [self.binaries.program("postgres"), "-D", self.data, "-k", self.sockets]
@@ -159,14 +160,6 @@ class PostgresServer:
         raise EngineFailed(
             f"PostgreSQL did not become ready within {START_DEADLINE:.0f} s: see {self.home / 'log'}"
         )
-
-    def _clear_leftovers(self) -> None:
-        self._process = None
-        found = PidFile.read(self.data)
-        if found is None:
-            return
-        process.kill_all_in(self.data)
-        found.forget()
 
     def _last_words(self) -> str:
         """Return the server's own explanation of why it ended."""
@@ -196,10 +189,7 @@ class PostgresServer:
     def remove(self) -> None:
         """Stop the server at once and delete everything it had."""
         self.stop(immediate=True)
-        if self.home.exists():
-            self._clear_leftovers()
-            shutil.rmtree(self.home)
-        shutil.rmtree(self.sockets, ignore_errors=True)
+        erase(self.home, self.sockets)
 
     def configure(self, settings: Mapping[str, str]) -> None:
         """Write the configuration; `reload` applies what is dynamic, a restart the rest."""
@@ -261,6 +251,22 @@ class PostgresServer:
             os.write(descriptor, line.rstrip("\n").encode() + b"\n")
         finally:
             os.close(descriptor)
+
+
+def erase(home: Path, sockets: Path) -> None:
+    """Delete a server's files, and end what still runs on them."""
+    if home.exists():
+        _clear_leftovers(home / "data")
+        shutil.rmtree(home)
+    shutil.rmtree(sockets, ignore_errors=True)
+
+
+def _clear_leftovers(data: Path) -> None:
+    """End what a killed server left running, and remove its pid file and shared memory."""
+    found = PidFile.read(data)
+    if found is not None:
+        process.kill_all_in(data)
+        found.forget()
 
 
 def _verifier(connection: psycopg.Connection, user: str, password: str) -> str:

@@ -1,0 +1,141 @@
+"""Keeps the PostgreSQL servers and endpoints as the RDS model asks, and tells the model what has happened."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import logging
+from typing import TYPE_CHECKING
+
+from localaws.engines.binaries import EngineMissing, find_all
+from localaws.engines.process import EngineFailed
+from localaws.engines.template import template_for
+from localaws.rds.doors import Doors
+from localaws.rds.provision import Provision, SnapshotMissing
+from localaws.rds.view import Glance, InstanceView, Model, Place
+
+if TYPE_CHECKING:
+    from localaws.control import ControlPlane
+    from localaws.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+FULL = "No space left on device"
+MAKING = frozenset({"create", "restore"})
+WITHOUT_HARM = frozenset({"snapshot", "configure", "delete"})
+"""Work whose failure leaves the instance in the state it had."""
+
+
+class RdsController:
+    """The reconciler's controller of RDS."""
+
+    def __init__(self, control: ControlPlane, runtime: Runtime) -> None:
+        self._reconciler = runtime.reconciler
+        self._model = Model(control)
+        self._provision = Provision(control.state, self._model, Doors(self._model, runtime))
+        self._noted: set[str] = set()
+        for glance in self._model.overview().instances:
+            # nothing runs yet: no caller may read "available" before it is true
+            self._report_down(glance)
+        self._reconciler.submit("rds-template", _prepare_template)
+
+    def reconcile(self) -> None:
+        """Submit a job for each resource that needs attention."""
+        overview = self._model.overview()
+        for glance in overview.instances:
+            down = glance.should_run and not self._provision.alive(glance.place)
+            if glance.busy or down:
+                self._reconciler.submit(glance.place.id, functools.partial(self._attend, glance.place))
+        for place, item in overview.copies:
+            self._reconciler.submit(place.id, functools.partial(self._copy, place, item["source"]))
+        for place in overview.discarded:
+            self._reconciler.submit(place.id, functools.partial(self._provision.discard_snapshot, place))
+
+    def shutdown(self) -> None:
+        """Stop all servers in order."""
+        self._provision.stop_all()
+
+    def engines(self) -> list[dict[str, str | int | None]]:
+        """Name, kind, status and process id of each server, for `localaws status`."""
+        found: list[dict[str, str | int | None]] = []
+        for glance in self._model.overview().instances:
+            server = self._provision.server(glance.place)
+            pid = server.pid if server is not None else None
+            found.append({"name": glance.identifier, "kind": "postgres", "status": glance.status, "pid": pid})
+        return found
+
+    def _report_down(self, glance: Glance) -> None:
+        if glance.should_run and not glance.busy:
+            self._model.settle(glance.place, "crashed")
+
+    def _attend(self, place: Place) -> None:
+        """Do all the work of an instance, one item after the other, then have it run if it should."""
+        while (view := self._model.instance(place)) is not None and view.item is not None:
+            self._perform(view)
+        if view is not None and view.should_run and not self._provision.alive(place):
+            self._revive(view)
+
+    def _perform(self, view: InstanceView) -> None:
+        try:
+            self._provision.perform(view)
+        except Exception as error:
+            log.exception("%s of %s failed", view.item and view.item["do"], view.identifier)
+            self._fail(view, error)
+
+    def _fail(self, view: InstanceView, error: Exception) -> None:
+        do = view.item["do"] if view.item is not None else ""
+        if do == "delete":
+            # only a retry can end it: the reconciler holds it back a little
+            raise error
+        status = _status_after(do, error, view.resting)
+        self._model.settle(view.place, "failed", do=do, status=status, reason=_reason(error))
+
+    def _revive(self, view: InstanceView) -> None:
+        self._model.settle(view.place, "crashed")
+        try:
+            self._provision.revive(view)
+        except Exception as error:
+            if view.place.id not in self._noted:
+                self._noted.add(view.place.id)
+                message = f"The database server does not start and will be tried again: {_reason(error)}"
+                self._model.settle(view.place, "noted", message=message, categories=["failure"])
+            raise
+        self._noted.discard(view.place.id)
+
+    def _copy(self, place: Place, source: str) -> None:
+        try:
+            self._provision.copy_snapshot(place, source)
+        except OSError as error:
+            self._model.settle_snapshot(place, "snapshot_failed", reason=_reason(error))
+
+
+def _status_after(do: str, error: Exception, resting: str) -> str:
+    """Return the DBInstanceStatus that a failure leads to."""
+    if isinstance(error, SnapshotMissing):
+        return "incompatible-restore"
+    if do in MAKING:
+        return "failed"
+    if do in WITHOUT_HARM:
+        return resting
+    if _is_full(error):
+        return "storage-full"
+    return "incompatible-parameters" if isinstance(error, EngineFailed) else "failed"
+
+
+def _is_full(error: BaseException) -> bool:
+    return (isinstance(error, OSError) and error.errno == errno.ENOSPC) or FULL in str(error)
+
+
+def _reason(error: Exception) -> str:
+    if _is_full(error):
+        return f"{FULL}: free some space, then try again. ({error})"
+    return str(error) or type(error).__name__
+
+
+def _prepare_template() -> None:
+    """Make the first database as quick as the later ones."""
+    try:
+        for binaries in find_all()[:1]:
+            template_for(binaries)
+    except (EngineMissing, EngineFailed, OSError) as error:
+        log.warning("no template cluster yet: %s", error)

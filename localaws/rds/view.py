@@ -1,0 +1,163 @@
+"""What the controller sees of the RDS model: plain values, read under the control plane's lock."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from localaws.network import Target
+from localaws.rds.work import Copy, Item
+
+if TYPE_CHECKING:
+    from localaws.control import ControlPlane
+
+RUNNING = frozenset({"available", "rebooting"})
+"""Resting states in which the server has to run."""
+SERVED = frozenset({"postgres"})
+"""Engines that have a server here."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which resource of which account and Region; `id` is a DbiResourceId or a snapshot's data id."""
+
+    account_id: str
+    region: str
+    id: str
+
+
+@dataclass(frozen=True)
+class InstanceView:
+    """A DB instance at one moment."""
+
+    place: Place
+    identifier: str
+    dns_name: str
+    engine_version: str
+    username: str
+    password: str
+    database: str | None
+    port: int
+    settings: dict[str, str]
+    force_ssl: bool
+    resting: str
+    item: Item | None
+
+    @property
+    def should_run(self) -> bool:
+        """Whether the server has to run while there is nothing to do."""
+        return self.resting in RUNNING
+
+
+@dataclass(frozen=True)
+class Glance:
+    """The little of an instance that tells whether it needs attention."""
+
+    place: Place
+    identifier: str
+    status: str
+    busy: bool
+    should_run: bool
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Everything that may need attention."""
+
+    instances: list[Glance]
+    copies: list[tuple[Place, Copy]]
+    discarded: list[Place]
+
+
+class Model:
+    """Reads the RDS model and settles facts in it."""
+
+    def __init__(self, control: ControlPlane) -> None:
+        self._control = control
+
+    def overview(self) -> Overview:
+        """Return all instances that have servers, and the snapshots' work."""
+        found = Overview([], [], [])
+        with self._control.lock:
+            for account, region, backend in self._control.backends("rds"):
+                found.instances.extend(_glance(account, region, each) for each in _served(backend))
+                for snapshot in backend.database_snapshots.values():
+                    if snapshot.work:
+                        place = Place(account, region, snapshot.data_id)
+                        found.copies.append((place, copy.deepcopy(snapshot.work[0])))
+                found.discarded.extend(Place(account, region, data_id) for data_id in backend.discarded)
+        return found
+
+    def instance(self, place: Place) -> InstanceView | None:
+        """Return an instance as it is now; None when it is gone."""
+        with self._control.lock:
+            found = self._find(place)
+            return None if found is None else _view(place, found)
+
+    def settle(self, place: Place, name: str, /, **arguments: Any) -> None:
+        """Write a fact about an instance into the model."""
+        self._control.settle("rds", place.account_id, place.region, name, resource_id=place.id, **arguments)
+
+    def settle_snapshot(self, place: Place, name: str, /, **arguments: Any) -> None:
+        """Write a fact about a snapshot's data into the model."""
+        self._control.settle("rds", place.account_id, place.region, name, snapshot=place.id, **arguments)
+
+    def target(self, place: Place) -> Target:
+        """Describe an instance to the network model, as it is now.
+
+        No lock is taken: the front asks from its loop, for which a caller that holds the lock may be waiting.
+        """
+        found = self._find(place)
+        if found is None:
+            return Target(place.id, "", (), (), False, 0, place.region, place.account_id)
+        return Target(
+            name=found.db_instance_identifier,
+            vpc_id=found.vpc_id,
+            subnet_ids=tuple(found.db_subnet_group.subnet_ids),
+            security_group_ids=tuple(found.vpc_security_group_ids),
+            publicly_accessible=bool(found.publicly_accessible),
+            port=int(found.port),
+            region=place.region,
+            account_id=place.account_id,
+        )
+
+    def _find(self, place: Place) -> Any:
+        for account, region, backend in self._control.backends("rds"):
+            if (account, region) == (place.account_id, place.region):
+                instances = list(backend.databases.values())
+                return next((each for each in instances if each.dbi_resource_id == place.id), None)
+        return None
+
+
+def _served(backend: Any) -> Iterator[Any]:
+    return (instance for instance in backend.databases.values() if instance.engine in SERVED)
+
+
+def _glance(account: str, region: str, instance: Any) -> Glance:
+    return Glance(
+        place=Place(account, region, instance.dbi_resource_id),
+        identifier=instance.db_instance_identifier,
+        status=instance.status,
+        busy=bool(instance.work),
+        should_run=instance.resting_status in RUNNING,
+    )
+
+
+def _view(place: Place, instance: Any) -> InstanceView:
+    changes = instance.work_changes()
+    return InstanceView(
+        place=place,
+        identifier=instance.db_instance_identifier,
+        dns_name=instance.dns_name,
+        engine_version=str(changes.get("engine_version", instance.engine_version)),
+        username=instance.master_username,
+        password=str(instance.master_user_password),
+        database=instance.db_name,
+        port=int(changes.get("port", instance.port)),
+        settings=instance.settings(),
+        force_ssl=instance.force_ssl,
+        resting=instance.resting_status,
+        item=copy.deepcopy(instance.work[0]) if instance.work else None,
+    )
