@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import moto.rds.models as base
+import moto.rds.urls
 from moto.rds.exceptions import (
     DBClusterNotFoundError,
     DBInstanceNotFoundError,
@@ -41,9 +42,13 @@ class RDSBackend(base.RDSBackend):
         self.discarded: list[str] = []
 
     @property
-    def SNAPSHOT_QUOTA(self) -> int:  # noqa: N802 (moto's name)
+    def SNAPSHOT_QUOTA(self) -> int:
         """Manual snapshots per Region; AWS's default is 100."""
         return int(os.environ.get("MOTO_RDS_SNAPSHOT_LIMIT", "100"))
+
+    @property
+    def _url_module(self) -> Any:
+        return moto.rds.urls
 
     # -- DB instances
 
@@ -51,7 +56,9 @@ class RDSBackend(base.RDSBackend):
         """Create an instance; a member of a cluster as well, once Aurora has a server."""
         return instances.create(self, dict(db_kwargs))
 
-    def describe_db_instances(self, db_instance_identifier: str | None = None, filters: Any = None) -> list[DBInstance]:
+    def describe_db_instances(
+        self, db_instance_identifier: str | None = None, filters: Any = None
+    ) -> list[DBInstance]:
         """Instances by identifier, ARN or filters."""
         for name, values in (filters or {}).items():
             if not values:
@@ -182,7 +189,9 @@ class RDSBackend(base.RDSBackend):
         """Create a parameter group."""
         return groups.create(self, dict(db_parameter_group_kwargs))
 
-    def modify_db_parameter_group(self, db_parameter_group_name: str, db_parameter_group_parameters: Any) -> Any:
+    def modify_db_parameter_group(
+        self, db_parameter_group_name: str, db_parameter_group_parameters: Any
+    ) -> Any:
         """Set parameters."""
         return groups.modify(self, db_parameter_group_name, list(db_parameter_group_parameters))
 
@@ -256,11 +265,15 @@ class RDSBackend(base.RDSBackend):
         """The subnet group `default`, of the default VPC's subnets, made at its first use."""
         return default_group(self)
 
-    def create_subnet_group(self, subnet_name: str, description: str, subnets: Any, tags: Any) -> DBSubnetGroup:
+    def create_subnet_group(
+        self, subnet_name: str, description: str, subnets: Any, tags: Any
+    ) -> DBSubnetGroup:
         """Create a subnet group from subnets that were checked."""
         return create_group(self, subnet_name, description, subnets, tags)
 
-    def modify_db_subnet_group(self, subnet_name: str, description: str | None, subnets: Any) -> DBSubnetGroup:
+    def modify_db_subnet_group(
+        self, subnet_name: str, description: str | None, subnets: Any
+    ) -> DBSubnetGroup:
         """Give a subnet group other subnets."""
         return modify_group(self, subnet_name, description, subnets)
 

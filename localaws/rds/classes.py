@@ -9,11 +9,29 @@ from typing import Any
 GIB = 1024**3
 
 _SIZES = {"large": 2, "xlarge": 4, "2xlarge": 8, "4xlarge": 16, "8xlarge": 32, "12xlarge": 48, "16xlarge": 64}
-_BURST = {"micro": (2, 1), "small": (2, 2), "medium": (2, 4), "large": (2, 8), "xlarge": (4, 16), "2xlarge": (8, 32)}
+_BURST = {
+    "micro": (2, 1),
+    "small": (2, 2),
+    "medium": (2, 4),
+    "large": (2, 8),
+    "xlarge": (4, 16),
+    "2xlarge": (8, 32),
+}
 _MEMORY_PER_VCPU = {
-    "m5": 4, "m6g": 4, "m6i": 4, "m7g": 4, "m7i": 4, "m8g": 4,
-    "r5": 8, "r6g": 8, "r6i": 8, "r7g": 8, "r7i": 8, "r8g": 8, "x2g": 16,
-}  # fmt: skip
+    "m5": 4,
+    "m6g": 4,
+    "m6i": 4,
+    "m7g": 4,
+    "m7i": 4,
+    "m8g": 4,
+    "r5": 8,
+    "r6g": 8,
+    "r6i": 8,
+    "r7g": 8,
+    "r7i": 8,
+    "r8g": 8,
+    "x2g": 16,
+}
 
 
 @dataclass(frozen=True)
@@ -67,7 +85,9 @@ def memory_of(name: str) -> int:
 def orderable(engine: str, version: str, licence: str, zones: list[str]) -> list[dict[str, Any]]:
     """Every class and storage type that can be ordered for an engine version, as AWS describes them."""
     return [
-        _option(each, storage, engine, version, licence, zones) for each in CLASSES.values() for storage in STORAGE
+        _option(each, storage, engine, version, licence, zones)
+        for each in CLASSES.values()
+        for storage in STORAGE
     ]
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from localaws.rds import faults
 from moto.core.utils import utcnow
+
+from localaws.rds import faults
 
 KEPT = timedelta(days=14)
 
@@ -29,8 +30,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "class": ("configuration change", "Finished applying modification to DB instance class"),
     "storage-start": ("configuration change", "Applying modification to allocated storage"),
     "storage": ("configuration change", "Finished applying modification to allocated storage"),
-    "multi-az": ("configuration change", "Finished applying modification to convert to a Multi-AZ DB instance"),
-    "single-az": ("configuration change", "Finished applying modification to convert to a standard (Single-AZ) DB instance"),
+    "multi-az": (
+        "configuration change",
+        "Finished applying modification to convert to a Multi-AZ DB instance",
+    ),
+    "single-az": (
+        "configuration change",
+        "Finished applying modification to convert to a standard (Single-AZ) DB instance",
+    ),
     "renamed": ("configuration change", "Renamed instance from {old} to {new}"),
     "parameter": (
         "configuration change",
@@ -57,15 +64,36 @@ MESSAGES: dict[str, tuple[str, str]] = {
 
 CATEGORIES: dict[str, list[str]] = {
     "db-instance": [
-        "availability", "backtrack", "backup", "configuration change", "creation", "deletion", "failover", "failure",
-        "low storage", "maintenance", "notification", "read replica", "recovery", "restoration", "security",
+        "availability",
+        "backtrack",
+        "backup",
+        "configuration change",
+        "creation",
+        "deletion",
+        "failover",
+        "failure",
+        "low storage",
+        "maintenance",
+        "notification",
+        "read replica",
+        "recovery",
+        "restoration",
+        "security",
     ],
     "db-security-group": ["configuration change", "failure"],
     "db-parameter-group": ["configuration change"],
     "db-snapshot": ["creation", "deletion", "failure", "notification", "restoration"],
-    "db-cluster": ["configuration change", "creation", "deletion", "failover", "failure", "maintenance", "notification"],
+    "db-cluster": [
+        "configuration change",
+        "creation",
+        "deletion",
+        "failover",
+        "failure",
+        "maintenance",
+        "notification",
+    ],
     "db-cluster-snapshot": ["backup", "notification"],
-}  # fmt: skip
+}
 
 _SOURCES = {"pg": "db-parameter-group", "secgrp": "db-security-group"}
 
@@ -128,4 +156,8 @@ def _span(request: dict[str, Any]) -> tuple[datetime, datetime]:
 
 
 def _naive(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=None) if moment.tzinfo is None else (moment - (moment.utcoffset() or timedelta())).replace(tzinfo=None)
+    return (
+        moment.replace(tzinfo=None)
+        if moment.tzinfo is None
+        else (moment - (moment.utcoffset() or timedelta())).replace(tzinfo=None)
+    )

@@ -56,3 +56,8 @@ def no_capacity(engine: str, binary: str) -> RDSClientError:
         "InsufficientDBInstanceCapacityFault",
         f"localaws cannot run a database of engine {engine}: {binary} was not found on this machine.",
     )
+
+
+def certificate_not_found(name: str) -> RDSClientError:
+    """A certificate authority that RDS does not have."""
+    return RDSClientError("CertificateNotFoundFault", f"Certificate {name} not found.")

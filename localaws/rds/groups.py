@@ -22,14 +22,19 @@ def create(backend: Any, request: dict[str, Any]) -> DBParameterGroup:
     name = validation.identifier(request.get("db_parameter_group_name"), "DBParameterGroupName", longest=255)
     if name in backend.db_parameter_groups:
         raise RDSClientError("DBParameterGroupAlreadyExistsFault", f"Parameter group {name} already exists")
-    for key, parameter in (("db_parameter_group_family", "DBParameterGroupFamily"), ("description", "Description")):
+    for key, parameter in (
+        ("db_parameter_group_family", "DBParameterGroupFamily"),
+        ("description", "Description"),
+    ):
         if not request.get(key):
             raise faults.blank(parameter)
     family = request["db_parameter_group_family"]
     engine = re.match(r"([a-z0-9-]*?)-?\d[\d.]*\Z", family)
     if engine is None or engine[1] not in DbInstanceEngine.valid_db_instance_engine():
         raise faults.invalid(f"ParameterGroupFamily {family} is not a valid parameter group family")
-    group = DBParameterGroup(backend, name, request["description"], family, validation.tags(request.get("tags")))
+    group = DBParameterGroup(
+        backend, name, request["description"], family, validation.tags(request.get("tags"))
+    )
     backend.db_parameter_groups[name] = group
     return group
 
@@ -78,9 +83,12 @@ def modify(backend: Any, name: str, changes: list[dict[str, Any]]) -> DBParamete
         group.parameters[change["ParameterName"]] = change
         backend.events.append(
             Event.of(
-                group, "parameter", name=change["ParameterName"], value=change["ParameterValue"],
+                group,
+                "parameter",
+                name=change["ParameterName"],
+                value=change["ParameterValue"],
                 method=change["ApplyMethod"],
-            )  # fmt: skip
+            )
         )
     _spread(backend, group, known, wanted)
     return group
@@ -158,7 +166,9 @@ def describe(group: DBParameterGroup, source: str | None) -> list[dict[str, Any]
     """The parameters of a group, or only those of one source (user, system, engine-default)."""
     known = parameters.family_parameters(str(group.family))
     if known is None:
-        listed = [{"Source": "user", "IsModifiable": True, **own_value} for own_value in group.parameters.values()]
+        listed = [
+            {"Source": "user", "IsModifiable": True, **own_value} for own_value in group.parameters.values()
+        ]
     else:
         listed = []
         for name, parameter in known.items():

@@ -24,11 +24,27 @@ INSTANCE_QUOTA = 40
 USABLE = frozenset({"available", "storage-full", "incompatible-parameters", "incompatible-network"})
 
 _PASSED_ON = (
-    "auto_minor_version_upgrade", "copy_tags_to_snapshot", "deletion_protection", "enable_cloudwatch_logs_exports",
-    "ca_certificate_identifier", "character_set_name", "domain", "domain_fqdn", "domain_iam_role_name", "domain_ou",
-    "domain_auth_secret_arn", "domain_dns_ips", "enable_iam_database_authentication", "iops", "max_allocated_storage",
-    "master_user_secret_kms_key_id", "monitoring_interval", "monitoring_role_arn", "multi_az", "storage_throughput",
-)  # fmt: skip
+    "auto_minor_version_upgrade",
+    "copy_tags_to_snapshot",
+    "deletion_protection",
+    "enable_cloudwatch_logs_exports",
+    "ca_certificate_identifier",
+    "character_set_name",
+    "domain",
+    "domain_fqdn",
+    "domain_iam_role_name",
+    "domain_ou",
+    "domain_auth_secret_arn",
+    "domain_dns_ips",
+    "enable_iam_database_authentication",
+    "iops",
+    "max_allocated_storage",
+    "master_user_secret_kms_key_id",
+    "monitoring_interval",
+    "monitoring_role_arn",
+    "multi_az",
+    "storage_throughput",
+)
 
 
 def check_engine(engine: str | None) -> None:
@@ -56,7 +72,12 @@ def create(backend: Any, request: dict[str, Any], restore: Restore | None = None
             f"Cannot create more than {INSTANCE_QUOTA} DB instances. Delete one first.",
         )
     given = {name: request[name] for name in _PASSED_ON if name in request}
-    given |= _engine(request) | _credentials(request, restored=restore is not None) | _storage(backend, request)
+    given.setdefault("ca_certificate_identifier", versions.CERTIFICATES[0])
+    if given["ca_certificate_identifier"] not in versions.CERTIFICATES:
+        raise faults.certificate_not_found(given["ca_certificate_identifier"])
+    given |= (
+        _engine(request) | _credentials(request, restored=restore is not None) | _storage(backend, request)
+    )
     given |= _network(backend, request) | _groups(backend, request, given["engine_version"])
     backup, maintenance = validation.windows(
         request.get("preferred_backup_window"), request.get("preferred_maintenance_window")
@@ -83,7 +104,9 @@ def create(backend: Any, request: dict[str, Any], restore: Restore | None = None
 def automated_backup(instance: DBInstance) -> None:
     """Queue an automated backup of the instance."""
     moment = utcnow().strftime("%Y-%m-%d-%H-%M")
-    snapshot = instance.backend.new_snapshot(instance, f"rds:{instance.db_instance_identifier}-{moment}", "automated")
+    snapshot = instance.backend.new_snapshot(
+        instance, f"rds:{instance.db_instance_identifier}-{moment}", "automated"
+    )
     instance.queue(Snapshot(do="snapshot", snapshot=snapshot.data_id))
     instance.backend.events.append(Event.of(instance, "backup-start"))
 
@@ -93,8 +116,10 @@ def _engine(request: dict[str, Any]) -> dict[str, Any]:
     version = versions.resolve(engine, request.get("engine_version"))
     licence = request.get("license_model", versions.LICENCES[engine])
     if licence != versions.LICENCES[engine]:
-        raise faults.invalid(f"Invalid license model '{licence}' for engine '{engine}'. Valid license models are: "
-                             f"{versions.LICENCES[engine]}.")
+        raise faults.invalid(
+            f"Invalid license model '{licence}' for engine '{engine}'. Valid license models are: "
+            f"{versions.LICENCES[engine]}."
+        )
     return {
         "engine": engine,
         "engine_version": version,
@@ -115,7 +140,9 @@ def _credentials(request: dict[str, Any], *, restored: bool) -> dict[str, Any]:
     if not managed and not restored:
         validation.password(password)
     return {
-        "master_username": request["master_username"] if restored else validation.user(request.get("master_username")),
+        "master_username": request["master_username"]
+        if restored
+        else validation.user(request.get("master_username")),
         "master_user_password": password,
         "manage_master_user_password": managed,
         "db_name": request.get("db_name") if restored else validation.database(request.get("db_name")),
@@ -155,7 +182,9 @@ def _network(backend: Any, request: dict[str, Any]) -> dict[str, Any]:
     return {
         "db_subnet_group_name": group.name,
         "availability_zone": zone,
-        "publicly_accessible": placement.publicly_accessible(request.get("publicly_accessible"), group.vpc_id),
+        "publicly_accessible": placement.publicly_accessible(
+            request.get("publicly_accessible"), group.vpc_id
+        ),
         "vpc_security_group_ids": placement.security_groups(
             list(request.get("vpc_security_group_ids") or []), group.vpc_id
         ),
@@ -219,7 +248,9 @@ def start(backend: Any, instance_id: str) -> DBInstance:
     """Start a stopped server."""
     instance: DBInstance = backend.describe_db_instances(instance_id)[0]
     if instance.status != "stopped":
-        raise faults.wrong_state(f"Instance {instance.db_instance_identifier} is not stopped, it cannot be started.")
+        raise faults.wrong_state(
+            f"Instance {instance.db_instance_identifier} is not stopped, it cannot be started."
+        )
     instance.load_parameters()
     instance.queue(Start(do="start"))
     return instance
@@ -229,7 +260,9 @@ def delete(
     backend: Any, instance_id: str, *, skip_final: bool, final_id: str | None, drop_backups: bool
 ) -> DBInstance:
     """Delete the instance, after a final snapshot unless that is skipped."""
-    instance: DBInstance | None = backend.databases.get(validation.identifier(instance_id, "DBInstanceIdentifier"))
+    instance: DBInstance | None = backend.databases.get(
+        validation.identifier(instance_id, "DBInstanceIdentifier")
+    )
     if instance is None:
         raise DBInstanceNotFoundError(instance_id)
     _check_deletion(instance, skip_final=skip_final, final_id=final_id)
@@ -255,9 +288,13 @@ def _check_deletion(instance: DBInstance, *, skip_final: bool, final_id: str | N
             "Cannot delete protected DB Instance, please disable deletion protection and try again."
         )
     if skip_final and final_id:
-        raise faults.combination("FinalDBSnapshotIdentifier cannot be specified when SkipFinalSnapshot is enabled.")
+        raise faults.combination(
+            "FinalDBSnapshotIdentifier cannot be specified when SkipFinalSnapshot is enabled."
+        )
     if not skip_final and not final_id:
-        raise faults.combination("FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.")
+        raise faults.combination(
+            "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified."
+        )
     if final_id and instance.status in ("creating", "failed", "incompatible-restore", "incompatible-network"):
         raise faults.wrong_state(
             f"Cannot create a final snapshot of {name} because it is in the {instance.status} state. "

@@ -18,7 +18,10 @@ from localaws.rds.classes import CLASSES, memory_of
 from localaws.rds.placement import Placement
 from localaws.rds.work import JSON, STATUS, Copy, Item, Modify
 
-_NEUTRAL_WINDOWS = {"preferred_backup_window": "13:14-13:44", "preferred_maintenance_window": "wed:06:38-wed:07:08"}
+_NEUTRAL_WINDOWS = {
+    "preferred_backup_window": "13:14-13:44",
+    "preferred_maintenance_window": "wed:06:38-wed:07:08",
+}
 _RESOURCE_ALPHABET = string.ascii_uppercase + string.digits
 
 PENDING_NAMES = {
@@ -259,7 +262,9 @@ class DBInstance(base.DBInstance):
     @property
     def pending_modified_values(self) -> dict[str, JSON]:
         """PendingModifiedValues; a password is never shown."""
-        shown = {PENDING_NAMES[name]: value for name, value in self.pending().items() if name in PENDING_NAMES}
+        shown = {
+            PENDING_NAMES[name]: value for name, value in self.pending().items() if name in PENDING_NAMES
+        }
         return shown | ({"MasterUserPassword": "****"} if "MasterUserPassword" in shown else {})
 
     @property
@@ -297,7 +302,10 @@ class DBInstance(base.DBInstance):
     @property
     def certificate_details(self) -> dict[str, Any]:
         """CertificateDetails of the response."""
-        return {"CAIdentifier": self.ca_certificate_identifier, "ValidTill": self.created + timedelta(days=365)}
+        return {
+            "CAIdentifier": self.ca_certificate_identifier,
+            "ValidTill": self.created + timedelta(days=365),
+        }
 
     @property
     def vpc_id(self) -> str:
@@ -341,7 +349,13 @@ class DBSnapshot(base.DBSnapshot):
         self.percent_progress = 0
         self.source_db_snapshot_identifier: str | None = None
         self.source_region: str | None = None
-        for name in ("availability_zone", "license_model", "option_group_name", "storage_type", "storage_throughput"):
+        for name in (
+            "availability_zone",
+            "license_model",
+            "option_group_name",
+            "storage_type",
+            "storage_throughput",
+        ):
             setattr(self, name, getattr(database, name))
         self.iops = database.iops
         self.vpc_id = database.vpc_id
@@ -358,4 +372,8 @@ class DBParameterGroup(base.DBParameterGroup):
 
     def values(self) -> dict[str, str]:
         """Name and value of each parameter that was set."""
-        return {name: str(own["ParameterValue"]) for name, own in self.parameters.items() if "ParameterValue" in own}
+        return {
+            name: str(own["ParameterValue"])
+            for name, own in self.parameters.items()
+            if "ParameterValue" in own
+        }

@@ -15,9 +15,14 @@ from localaws.rds.placement import Placement
 from localaws.rds.work import JSON, Modify
 
 _AT_ONCE = (
-    "auto_minor_version_upgrade", "copy_tags_to_snapshot", "deletion_protection", "monitoring_interval",
-    "monitoring_role_arn", "ca_certificate_identifier", "license_model",
-)  # fmt: skip
+    "auto_minor_version_upgrade",
+    "copy_tags_to_snapshot",
+    "deletion_protection",
+    "monitoring_interval",
+    "monitoring_role_arn",
+    "ca_certificate_identifier",
+    "license_model",
+)
 _STORAGE = ("storage_type", "allocated_storage", "iops", "storage_throughput")
 _DEFERRABLE = ("db_instance_class", "engine_version", "multi_az", "enable_iam_database_authentication")
 _RESTARTING = frozenset({"db_instance_class", "engine_version", "port"})
@@ -112,9 +117,7 @@ def _soon(instance: DBInstance, request: dict[str, Any]) -> dict[str, JSON]:
         if port != instance.port:
             changes["port"] = port
     if request.get("rotate_master_user_password") and not request.get("apply_immediately"):
-        raise faults.combination(
-            "You must specify apply immediately when rotating the master user password."
-        )
+        raise faults.combination("You must specify apply immediately when rotating the master user password.")
     return changes
 
 
@@ -178,7 +181,9 @@ def _secret(instance: DBInstance, request: dict[str, Any]) -> dict[str, JSON]:
         del instance.master_user_secret
         instance.manage_master_user_password = False
     if managed and not instance.manage_master_user_password:
-        return {"master_user_password": instance.manage_password(request.get("master_user_secret_kms_key_id"))}
+        return {
+            "master_user_password": instance.manage_password(request.get("master_user_secret_kms_key_id"))
+        }
     if request.get("rotate_master_user_password"):
         if not instance.manage_master_user_password:
             raise faults.combination("RotateMasterUserPassword needs ManageMasterUserPassword.")

@@ -19,7 +19,16 @@ def create(backend: Any, request: dict[str, Any]) -> OptionGroup:
     if not request.get("option_group_description"):
         raise faults.blank("OptionGroupDescription")
     major = request.get("major_engine_version")
-    known = {each.major for each in versions.offered("postgres")} | {"10", "11", "12", "13", "14", "15", "16", "17"}
+    known = {each.major for each in versions.offered("postgres")} | {
+        "10",
+        "11",
+        "12",
+        "13",
+        "14",
+        "15",
+        "16",
+        "17",
+    }
     if major not in known:
         raise faults.combination(f"Cannot find major version {major} for postgres")
     group = OptionGroup(backend, **request)
@@ -52,7 +61,9 @@ def check_deletion(backend: Any, name: str) -> None:
 
 def search(backend: Any, request: dict[str, Any]) -> list[Any]:
     """The option groups that DescribeOptionGroups asks for, the default ones by their name."""
-    name, engine, major = (request.get(key) for key in ("option_group_name", "engine_name", "major_engine_version"))
+    name, engine, major = (
+        request.get(key) for key in ("option_group_name", "engine_name", "major_engine_version")
+    )
     groups = [*backend.option_groups.values(), *_defaults(backend, name)]
     found = [
         group

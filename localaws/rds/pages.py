@@ -12,7 +12,9 @@ from localaws.rds import faults
 LEAST, MOST = 20, 100
 
 
-def page(key: str, items: Sequence[Any], request: Any, *, least: int = LEAST, most: int = MOST) -> dict[str, Any]:
+def page(
+    key: str, items: Sequence[Any], request: Any, *, least: int = LEAST, most: int = MOST
+) -> dict[str, Any]:
     """One page of `items` under `key`, with the Marker of the next one if there is more."""
     size = request.get("MaxRecords")
     size = most if size is None else int(size)
@@ -25,7 +27,9 @@ def page(key: str, items: Sequence[Any], request: Any, *, least: int = LEAST, mo
     return answer
 
 
-def filters(request: Any, known: dict[str, Callable[[Any, list[str]], bool]], items: Sequence[Any]) -> list[Any]:
+def filters(
+    request: Any, known: dict[str, Callable[[Any, list[str]], bool]], items: Sequence[Any]
+) -> list[Any]:
     """The items that pass every filter of the request; `known` has a test for each filter name."""
     found = list(items)
     for name, values in filter_values(request).items():

@@ -41,12 +41,26 @@ _RDS_OWNED = re.compile(
     r"(archive|recovery_target|restore_command|primary_|ssl|unix_socket|config_file|hba_file|ident_file|data_|event_"
     r"|krb_|listen_addresses|port$|log_(destination|directory|file|filename|line_prefix|rotation|truncate|timezone)"
     r"|logging_collector|syslog|fsync|full_page|wal_level|wal_sync|cluster_name|bonjour|external_pid|dynamic_library"
-    r"|allow_alter_system|local_preload|io_method|synchronous_standby|zero_damaged|ignore_|debug_|trace_|restrict_)"
+    r"|allow_|local_preload|io_method|synchronous_standby|zero_damaged|ignore_|debug_|trace_|restrict_|recovery_end"
+    r"|jit_provider|oauth_|output_plugin|extension_control|(dynamic_shared|shared|min_dynamic_shared)_memory|p(re|ost)_auth"
+    r"|send_abort|remove_temp|exit_on|backtrace|hot_standby$|superuser_reserved|transaction_(isolation|read|deferr))"
 )
+_RANGES = {"max_connections": "6-262143"}
+"""Ranges of RDS where the server's own would let it fail to start."""
+_LIBRARY_LISTS = frozenset({"shared_preload_libraries", "session_preload_libraries"})
 _LIBRARIES = (
-    "auto_explain", "pg_prewarm", "pg_stat_statements", "pg_cron", "pg_hint_plan", "pg_tle", "pgaudit", "pglogical",
-    "plrust", "orafce", "pg_bigm",
-)  # fmt: skip
+    "auto_explain",
+    "pg_prewarm",
+    "pg_stat_statements",
+    "pg_cron",
+    "pg_hint_plan",
+    "pg_tle",
+    "pgaudit",
+    "pglogical",
+    "plrust",
+    "orafce",
+    "pg_bigm",
+)
 
 
 @dataclass(frozen=True)
@@ -97,7 +111,7 @@ class Parameter:
             except ValueError:
                 return False
         if not self.allowed:
-            return True
+            return value.isprintable()
         chosen = value.split(",") if self.data_type == "list" else [value]
         return {each.strip() for each in chosen} <= {*self.allowed.split(","), *([""] if not value else [])}
 
@@ -139,14 +153,14 @@ def _from_server(name: str, setting: Setting, binaries: PostgresBinaries) -> Par
     elif setting.enumvals:
         allowed = ",".join(setting.enumvals)
     kind = kinds[setting.vartype]
-    if name == "shared_preload_libraries":
+    if name in _LIBRARY_LISTS:
         kind, allowed = "list", ",".join(_installed(binaries))
     return Parameter(
         name=name,
         data_type=kind,
         apply_type="dynamic" if setting.dynamic else "static",
         description=setting.short_desc,
-        allowed=allowed,
+        allowed=_RANGES.get(name, allowed),
         default=DEFAULTS.get(name),
         modifiable=not (_RDS_OWNED.match(name) or name in _FIXED),
     )
@@ -166,20 +180,39 @@ def _rds_parameters(major: int) -> list[Parameter]:
         ),
         Parameter("rds.logical_replication", "boolean", static, "Enables logical decoding.", "0,1", "0"),
         Parameter(
-            "rds.log_retention_period", "integer", dynamic,
-            "Amount of time, in minutes, that logs are kept.", "1440-10080", "4320",
+            "rds.log_retention_period",
+            "integer",
+            dynamic,
+            "Amount of time, in minutes, that logs are kept.",
+            "1440-10080",
+            "4320",
         ),
         Parameter(
-            "rds.restrict_password_commands", "boolean", static,
-            "Restricts password-related commands to members of rds_password.", "0,1", "0",
+            "rds.restrict_password_commands",
+            "boolean",
+            static,
+            "Restricts password-related commands to members of rds_password.",
+            "0,1",
+            "0",
         ),
         Parameter(
-            "rds.adaptive_autovacuum", "boolean", dynamic, "RDS parameter to enable adaptive autovacuum.", "0,1", "1"
+            "rds.adaptive_autovacuum",
+            "boolean",
+            dynamic,
+            "RDS parameter to enable adaptive autovacuum.",
+            "0,1",
+            "1",
         ),
         Parameter(
-            "rds.extensions", "list", dynamic, "List of extensions provided by RDS.", None, None, modifiable=False
+            "rds.extensions",
+            "list",
+            dynamic,
+            "List of extensions provided by RDS.",
+            None,
+            None,
+            modifiable=False,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _bounds(allowed: str) -> tuple[float, float]:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from moto.ec2.models import ec2_backends
+from moto.rds.exceptions import RDSClientError
 
 from localaws.rds import faults
-from moto.rds.exceptions import RDSClientError
 
 
 class Placement:
@@ -87,7 +87,9 @@ class Placement:
         if asked is None:
             return sorted(zones)[0]
         if multi_az:
-            raise faults.combination("Requesting a specific availability zone is not valid for Multi-AZ instances.")
+            raise faults.combination(
+                "Requesting a specific availability zone is not valid for Multi-AZ instances."
+            )
         if asked not in zones:
             raise RDSClientError(
                 "InvalidVPCNetworkStateFault",

@@ -131,7 +131,9 @@ class RDSResponse(MotoResponse):
         """DescribeDBParameters."""
         group = self.backend.describe_db_parameter_groups(self.params)[0]
         found = groups.describe(group, self.params.get("Source"))
-        found = filters(self.params, {"parameter-name": lambda each, names: each["ParameterName"] in names}, found)
+        found = filters(
+            self.params, {"parameter-name": lambda each, names: each["ParameterName"] in names}, found
+        )
         return ActionResult(page("Parameters", found, self.params))
 
     def describe_engine_default_parameters(self) -> ActionResult:
@@ -201,7 +203,9 @@ class RDSResponse(MotoResponse):
 
     def describe_events(self) -> ActionResult:
         """DescribeEvents."""
-        return ActionResult(page("Events", events.search(self.backend.events, dict(self.params)), self.params))
+        return ActionResult(
+            page("Events", events.search(self.backend.events, dict(self.params)), self.params)
+        )
 
     def describe_event_categories(self) -> ActionResult:
         """DescribeEventCategories."""
@@ -233,7 +237,7 @@ class RDSResponse(MotoResponse):
         """DescribeCertificates."""
         name = self.params.get("CertificateIdentifier")
         if name and name not in versions.CERTIFICATES:
-            raise faults.RDSClientError("CertificateNotFoundFault", f"Certificate {name} not found.")
+            raise faults.certificate_not_found(name)
         listed = [
             {
                 "CertificateIdentifier": each,
@@ -246,8 +250,12 @@ class RDSResponse(MotoResponse):
             for each in versions.CERTIFICATES
             if name in (None, each)
         ]
-        return ActionResult({**page("Certificates", listed, self.params),
-                             "DefaultCertificateForNewLaunches": versions.CERTIFICATES[0]})
+        return ActionResult(
+            {
+                **page("Certificates", listed, self.params),
+                "DefaultCertificateForNewLaunches": versions.CERTIFICATES[0],
+            }
+        )
 
     def describe_account_attributes(self) -> ActionResult:
         """DescribeAccountAttributes."""

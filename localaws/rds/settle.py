@@ -142,7 +142,9 @@ def recovered(backend: Any, *, resource_id: str) -> None:
         instance.resting_status = "available"
         wanted = instance.group.values()
         instance.awaiting_reboot = {
-            name for name in instance.awaiting_reboot if wanted.get(name) != instance.parameters_in_force.get(name)
+            name
+            for name in instance.awaiting_reboot
+            if wanted.get(name) != instance.parameters_in_force.get(name)
         }
         instance.refresh_status()
         _tell(instance, "restarted")
@@ -197,10 +199,25 @@ def discarded(backend: Any, *, snapshot: str) -> None:
 SETTLEMENTS: dict[str, Callable[..., None]] = {
     function.__name__: function
     for function in (
-        created, snapshot_taken, configured, modified, rebooted, stopped, started, deleted, failed, crashed,
-        recovered, endpoint, maintained, noted, snapshot_copied, snapshot_failed, discarded,
+        created,
+        snapshot_taken,
+        configured,
+        modified,
+        rebooted,
+        stopped,
+        started,
+        deleted,
+        failed,
+        crashed,
+        recovered,
+        endpoint,
+        maintained,
+        noted,
+        snapshot_copied,
+        snapshot_failed,
+        discarded,
     )
-}  # fmt: skip
+}
 
 
 def _instance(backend: Any, resource_id: str) -> Any:
@@ -219,7 +236,11 @@ def _tell(resource: Any, key: str, **facts: object) -> None:
     resource.backend.events.append(Event.of(resource, key, **facts))
 
 
-_CHANGE_EVENTS = {"db_instance_class": "class", "allocated_storage": "storage", "master_user_password": "password"}
+_CHANGE_EVENTS = {
+    "db_instance_class": "class",
+    "allocated_storage": "storage",
+    "master_user_password": "password",
+}
 
 
 def _tell_changes(instance: Any, changes: dict[str, Any]) -> None:

@@ -19,11 +19,26 @@ from localaws.rds.models import DBInstance, DBSnapshot
 from localaws.rds.work import Copy, Restore, Snapshot
 
 _KEPT = (
-    "allocated_storage", "auto_minor_version_upgrade", "backup_retention_period", "copy_tags_to_snapshot",
-    "ca_certificate_identifier", "db_instance_class", "db_name", "enable_iam_database_authentication", "engine",
-    "engine_version", "iops", "license_model", "master_username", "max_allocated_storage", "port",
-    "preferred_backup_window", "preferred_maintenance_window", "storage_throughput", "storage_type",
-)  # fmt: skip
+    "allocated_storage",
+    "auto_minor_version_upgrade",
+    "backup_retention_period",
+    "copy_tags_to_snapshot",
+    "ca_certificate_identifier",
+    "db_instance_class",
+    "db_name",
+    "enable_iam_database_authentication",
+    "engine",
+    "engine_version",
+    "iops",
+    "license_model",
+    "master_username",
+    "max_allocated_storage",
+    "port",
+    "preferred_backup_window",
+    "preferred_maintenance_window",
+    "storage_throughput",
+    "storage_type",
+)
 
 
 def take(backend: Any, instance_id: str, snapshot_id: str, tags: list[Any] | None) -> DBSnapshot:
@@ -70,14 +85,18 @@ def copy(backend: Any, source_id: str, target_id: str, request: dict[str, Any]) 
     key = validation.kms_key(backend, key) if key else None
     source: DBSnapshot = backend.get_db_snapshot(source_id)
     if source.status != "available":
-        raise _wrong_state(f"Cannot copy the snapshot {source.db_snapshot_identifier} because it is not currently "
-                           "in the available state.")
+        raise _wrong_state(
+            f"Cannot copy the snapshot {source.db_snapshot_identifier} because it is not currently "
+            "in the available state."
+        )
     if source.encrypted and source.region != backend.region_name and key is None:
         raise faults.combination(
             "KmsKeyId of the destination Region must be specified when an encrypted snapshot is copied across Regions."
         )
     tags = validation.tags(request.get("tags")) or (source.tags if request.get("copy_tags") else [])
-    target = DBSnapshot(backend, source.database, target_id, "manual", tags, source.original_snapshot_create_time, key)
+    target = DBSnapshot(
+        backend, source.database, target_id, "manual", tags, source.original_snapshot_create_time, key
+    )
     if not tags:
         target.tags = []
     target.source_db_snapshot_identifier = source.arn
@@ -94,7 +113,9 @@ def delete(backend: Any, snapshot_id: str) -> DBSnapshot:
     if snapshot.snapshot_type != "manual":
         raise _wrong_state(f"Only manual snapshots may be deleted; {name} is {snapshot.snapshot_type}.")
     if snapshot.status == "creating":
-        raise _wrong_state(f"Cannot delete the snapshot {name} because it is not currently in the available state.")
+        raise _wrong_state(
+            f"Cannot delete the snapshot {name} because it is not currently in the available state."
+        )
     if snapshot.data_id in _in_use():
         raise _wrong_state(f"Cannot delete the snapshot {name} because it is being restored or copied.")
     remove(backend, snapshot)
@@ -142,7 +163,9 @@ def restore(backend: Any, snapshot_id: str, overrides: dict[str, Any]) -> DBInst
     managed = bool(overrides.get("manage_master_user_password"))
     item = Restore(do="restore", snapshot=snapshot.data_id, set_password=managed)
     instance = instances.create(backend, request, item)
-    snapshot.backend.events.append(Event.of(snapshot, "snapshot-restored", instance=instance.db_instance_identifier))
+    snapshot.backend.events.append(
+        Event.of(snapshot, "snapshot-restored", instance=instance.db_instance_identifier)
+    )
     return instance
 
 

@@ -41,7 +41,9 @@ def create_group(backend: Any, name: str, description: str, subnets: list[Any], 
     if not description:
         raise faults.blank("DBSubnetGroupDescription")
     if name in backend.subnet_groups:
-        raise RDSClientError("DBSubnetGroupAlreadyExistsFault", f"The DB subnet group '{name}' already exists.")
+        raise RDSClientError(
+            "DBSubnetGroupAlreadyExistsFault", f"The DB subnet group '{name}' already exists."
+        )
     group = DBSubnetGroup(backend, name, description, subnets, validation.tags(tags))
     backend.subnet_groups[name] = group
     return group

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from moto.rds.exceptions import RDSClientError
+
 from localaws.rds import faults
 from localaws.rds.classes import CLASSES, GP3_THRESHOLD, STORAGE, Storage
-from moto.rds.exceptions import RDSClientError
 
 _IDENTIFIER = re.compile(r"[a-zA-Z](?:-?[a-zA-Z0-9])*\Z")
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*\Z")
@@ -20,10 +21,38 @@ _DAY = 24 * 60
 DEFAULT_WINDOWS = (("13:14-13:44", "wed:06:38-wed:07:08"), ("03:14-03:44", "wed:16:38-wed:17:08"))
 
 RESERVED_USERS = frozenset(
-    "admin administrator rdsadmin rds_superuser rds_replication rdsrepladmin rdstopmgr rds_password rds_iam "
-    "public none user replication".split()
+    [
+        "admin",
+        "administrator",
+        "rdsadmin",
+        "rds_superuser",
+        "rds_replication",
+        "rdsrepladmin",
+        "rdstopmgr",
+        "rds_password",
+        "rds_iam",
+        "public",
+        "none",
+        "user",
+        "replication",
+    ]
 )
-RESERVED_DATABASES = frozenset("db rdsadmin template0 template1 all analyse analyze and any array as asc".split())
+RESERVED_DATABASES = frozenset(
+    [
+        "db",
+        "rdsadmin",
+        "template0",
+        "template1",
+        "all",
+        "analyse",
+        "analyze",
+        "and",
+        "any",
+        "array",
+        "as",
+        "asc",
+    ]
+)
 
 
 def identifier(value: str | None, parameter: str, *, longest: int = 63) -> str:
@@ -68,7 +97,9 @@ def password(value: str | None) -> str:
     if len(value) > 128:
         raise faults.invalid(f"{wrong} because it is longer than 128 characters.")
     if any(not 33 <= ord(letter) <= 126 or letter in '/@"' for letter in value):
-        raise faults.invalid(f"{wrong}. Only printable ASCII characters besides '/', '@', '\"', ' ' may be used.")
+        raise faults.invalid(
+            f"{wrong}. Only printable ASCII characters besides '/', '@', '\"', ' ' may be used."
+        )
     return value
 
 

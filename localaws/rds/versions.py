@@ -105,7 +105,9 @@ def check_upgrade(engine: str, current: str, target: str, *, major_allowed: bool
         return current
     if wanted.order < present.order or wanted.major != present.major:
         if wanted.order > present.order and not major_allowed:
-            raise faults.combination("The AllowMajorVersionUpgrade flag must be present when upgrading to a new major version.")
+            raise faults.combination(
+                "The AllowMajorVersionUpgrade flag must be present when upgrading to a new major version."
+            )
         raise faults.combination(f"Cannot upgrade {engine} from {current} to {wanted.version}")
     return wanted.version
 
@@ -121,7 +123,9 @@ def describe(each: EngineVersion) -> dict[str, Any]:
         "DBEngineDescription": each.description.rsplit(" ", 1)[0],
         "DBEngineVersionDescription": each.description,
         "ValidUpgradeTarget": _targets(each),
-        "ExportableLogTypes": ["postgresql", "upgrade", "iam-db-auth-error"] if "postgres" in each.engine else [],
+        "ExportableLogTypes": ["postgresql", "upgrade", "iam-db-auth-error"]
+        if "postgres" in each.engine
+        else [],
         "SupportsLogExportsToCloudwatchLogs": True,
         "SupportsReadReplica": postgres,
         "SupportedEngineModes": ["provisioned"],
