@@ -111,7 +111,7 @@ class Sessions:
         if session:
             session.tunnel.close()
 
-    def list(self, account_id: str, region: str) -> list[Session]:
+    def active(self, account_id: str, region: str) -> list[Session]:
         """Return the open sessions of an account and Region."""
         with self._lock:
             return [
@@ -189,8 +189,8 @@ class SsmResponse(SimpleSystemManagerResponse):
 
     def describe_sessions(self) -> ActionResult:
         """DescribeSessions: those that have ended are not remembered."""
-        active = self._get_param("State") == "Active"
-        sessions = self._sessions.list(self.current_account, self.region) if active else []
+        wanted = self._get_param("State") == "Active"
+        sessions = self._sessions.active(self.current_account, self.region) if wanted else []
         return ActionResult({"Sessions": [_session(each, self.current_account) for each in sessions]})
 
     def get_connection_status(self) -> ActionResult:

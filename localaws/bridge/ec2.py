@@ -174,25 +174,27 @@ class Ec2View:
 
 def _host(instance: Any) -> Host:
     nic = instance.nics.get(0) if instance.nics else None
-    groups = {group.id: None for group in nic.group_set} if nic else {}
-    groups.update({group.id: None for group in instance.security_groups or [] if not isinstance(group, str)})
+    # moto's group_set of the interface keeps the former groups after modify_instance_attribute
+    groups = [group for group in instance.security_groups or [] if not isinstance(group, str)]
+    if not groups and nic:
+        groups = nic._group_set
     return Host(
         id=instance.id,
         state=instance.state,
         vpc_id=instance.vpc_id or "",
         subnet_id=instance.subnet_id or "",
         private_ip=instance.private_ip or NOWHERE,
-        private_name=instance.private_dns or "",
+        private_name=instance.private_dns_name or "",
         profile=_profile(instance),
-        security_group_ids=tuple(groups),
+        security_group_ids=tuple(group.id for group in groups),
     )
 
 
 def _profile(instance: Any) -> str | None:
     backend = instance.ec2_backend
-    for association in backend.iam_instance_profile_associations.values():
-        if association.instance.id == instance.id:
-            return str(association.iam_instance_profile.arn)
+    association = backend.iam_instance_profile_associations.get(instance.id)
+    if association:
+        return str(association.iam_instance_profile.arn)
     profile = instance.iam_instance_profile
     if isinstance(profile, dict):
         return profile.get("Arn") or profile.get("Name")
