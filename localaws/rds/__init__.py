@@ -1,4 +1,4 @@
-"""Amazon RDS: what its API says (moto's model with AWS's rules) and, by its controller, servers that really run."""
+"""Amazon RDS: what its API says (moto's model with AWS's rules), and servers that really run."""
 
 from __future__ import annotations
 

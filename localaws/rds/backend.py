@@ -1,4 +1,4 @@
-"""The RDS backend: moto's, with AWS's rules; it changes the model only and leaves the work to the controller."""
+"""The RDS backend: moto's, with AWS's rules; it changes only the model, the controller does the rest."""
 
 from __future__ import annotations
 
@@ -303,4 +303,4 @@ class RDSBackend(base.RDSBackend):
 class _Searched:
     """What DescribeDBInstances can be filtered by."""
 
-    SUPPORTED_FILTERS = base.DBInstance.SUPPORTED_FILTERS | {"domain": FilterDef(["domain_names"], "Domains")}
+    SUPPORTED_FILTERS = base.DBInstance.SUPPORTED_FILTERS | {"domain": FilterDef(["directory"], "Domains")}

@@ -49,7 +49,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "recovery": (
         "recovery",
-        "Recovery of the DB instance has started. Recovery time will vary with the amount of data to be recovered.",
+        "Recovery of the DB instance has started. "
+        "Recovery time will vary with the amount of data to be recovered.",
     ),
     "recovered": ("recovery", "Recovery of the DB instance is complete."),
     "failed": ("failure", "The DB instance could not be brought to the requested state: {reason}"),

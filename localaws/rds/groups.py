@@ -140,7 +140,7 @@ def reset(backend: Any, name: str, *, everything: bool, changes: list[dict[str, 
 def _spread(
     backend: Any, group: DBParameterGroup, known: dict[str, Parameter] | None, changes: list[dict[str, str]]
 ) -> None:
-    """Bring changes to the group's instances: dynamic ones at once, static ones into the file for the next start."""
+    """Bring changes to the group's instances: dynamic ones at once, static ones for the next start."""
     for instance in members(backend, group):
         if instance.resting_status == "stopped" or instance.status == "deleting":
             continue

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class Host:
-    """The control plane behind the service; without one (a bare moto) there are no servers and no log files."""
+    """The control plane behind the service; without one (a bare moto) there are no servers."""
 
     control: ControlPlane | None = None
 
     def replaying(self) -> bool:
-        """Whether recorded calls are being replayed: what they named then is not held against today's machine."""
+        """Whether recorded calls are replayed: what they named is not held against today's machine."""
         return self.control is not None and self.control.replaying
 
     def folder(self, name: str) -> Path | None:

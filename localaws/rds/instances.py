@@ -211,7 +211,8 @@ def check_parameter_group(backend: Any, name: str, family: str) -> None:
         raise DBParameterGroupNotFoundError(name)
     if group.family != family:
         raise faults.combination(
-            f"The parameter group {name} with DBParameterGroupFamily {group.family} can't be used for this instance. "
+            f"The parameter group {name} with DBParameterGroupFamily {group.family} can't be used "
+            "for this instance. "
             f"Please use a parameter group with DBParameterGroupFamily {family}"
         )
 

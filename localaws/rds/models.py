@@ -1,8 +1,7 @@
-"""The resources of RDS: moto's, with states, pending values, parameters in force and work for the controller."""
+"""The resources of RDS: moto's, with states, pending values, parameters in force and work."""
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import string
@@ -228,7 +227,7 @@ class DBInstance(base.DBInstance):
 
     @property
     def force_ssl(self) -> bool:
-        """Whether the endpoint refuses connections without TLS (`rds.force_ssl`; on by default from PostgreSQL 15)."""
+        """Whether the endpoint refuses connections without TLS (`rds.force_ssl`, on from PostgreSQL 15)."""
         default = "1" if int(self.engine_version.split(".")[0]) >= 15 else "0"
         return self.parameters_in_force.get("rds.force_ssl", default) == "1"
 
@@ -313,6 +312,11 @@ class DBInstance(base.DBInstance):
         return str(self.db_subnet_group.vpc_id)
 
     @property
+    def directory(self) -> str | None:
+        """The directory of the instance, for the filter `domain`."""
+        return self.domain_memberships[0].domain if self.domain_memberships else None
+
+    @property
     def secondary_availability_zone(self) -> str | None:
         """Zone of the standby of a Multi-AZ instance."""
         others = [zone for zone in self.db_subnet_group.zones if zone != self.availability_zone]
@@ -360,7 +364,6 @@ class DBSnapshot(base.DBSnapshot):
         self.iops = database.iops
         self.vpc_id = database.vpc_id
         self.snapshot_target = "region"
-        self.tags = copy.deepcopy(self.tags)
 
     def complete(self) -> None:
         """The data are there."""

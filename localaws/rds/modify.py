@@ -1,4 +1,4 @@
-"""ModifyDBInstance: what takes effect at once, what becomes work, and what waits for the maintenance window."""
+"""ModifyDBInstance: what takes effect at once, what becomes work, what waits for its window."""
 
 from __future__ import annotations
 
@@ -109,7 +109,8 @@ def _soon(instance: DBInstance, request: dict[str, Any]) -> dict[str, JSON]:
     if "master_user_password" in request:
         if instance.manage_master_user_password or request.get("manage_master_user_password"):
             raise faults.combination(
-                "You can't specify MasterUserPassword for an instance that has ManageMasterUserPassword enabled."
+                "You can't specify MasterUserPassword for an instance that has "
+                "ManageMasterUserPassword enabled."
             )
         changes["master_user_password"] = validation.password(request["master_user_password"])
     if "db_port_number" in request:
@@ -149,7 +150,7 @@ def _storage(instance: DBInstance, request: dict[str, Any]) -> dict[str, JSON]:
     changes: dict[str, JSON] = {name: request[name] for name in _STORAGE if name in request}
     if not changes:
         return {}
-    size = request.get("allocated_storage", instance.allocated_storage)
+    size = int(request.get("allocated_storage", instance.allocated_storage))
     if size < instance.allocated_storage:
         raise faults.combination(
             f"Requested storage size ({size}) cannot be less than the current storage size "
@@ -157,7 +158,7 @@ def _storage(instance: DBInstance, request: dict[str, Any]) -> dict[str, JSON]:
         )
     if size > instance.allocated_storage:
         size = changes["allocated_storage"] = max(size, math.ceil(instance.allocated_storage * 1.1))
-    kind = request.get("storage_type", instance.storage_type)
+    kind = str(request.get("storage_type", instance.storage_type))
     same = kind == instance.storage_type
     iops = request.get("iops", instance.iops if same else None)
     throughput = request.get("storage_throughput", instance.storage_throughput if same else None)

@@ -42,7 +42,8 @@ def check_options(group: OptionGroup, options: list[dict[str, Any]] | None) -> N
         if group.engine_name == "postgres":
             raise faults.invalid(
                 f"Invalid option {option.get('OptionName')}: there are no options for engine postgres "
-                f"{group.major_engine_version}. PostgreSQL's features are set in parameter groups and by extensions."
+                f"{group.major_engine_version}. "
+                "PostgreSQL's features are set in parameter groups and by extensions."
             )
 
 

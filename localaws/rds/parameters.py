@@ -1,4 +1,4 @@
-"""Parameters of a family: the server's own settings as RDS shows them, RDS's additions, formulas, and checks."""
+"""Parameters of a family: the server's own settings as RDS shows them, RDS's own, formulas, checks."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ _ANY_MACHINE = {
 
 
 def evaluate(formula: str, variables: Mapping[str, float] = _ANY_MACHINE) -> int:
-    """Value of a parameter formula such as `LEAST({DBInstanceClassMemory/9531392},5000)`; ValueError if it is none."""
+    """Value of a formula such as `LEAST({DBInstanceClassMemory/9531392},5000)`; ValueError if it is none."""
     try:
         tree = ast.parse(formula.replace("{", "(").replace("}", ")").strip(), mode="eval")
         return int(_value(tree.body, variables))

@@ -1,4 +1,4 @@
-"""Where a DB instance stands: VPC, subnets, Availability Zones and security groups, as moto's EC2 knows them."""
+"""Where a DB instance stands: VPC, subnets, Availability Zones and security groups in moto's EC2."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Placement:
         ]
 
     def security_groups(self, group_ids: list[str], vpc_id: str) -> list[str]:
-        """The security groups of a DB instance: the ones that were named, checked, or the VPC's default one."""
+        """The security groups of a DB instance: the named ones, checked, or the VPC's default one."""
         if not group_ids:
             groups = self._ec2.groups.get(vpc_id, {}).values()
             return [group.id for group in groups if group.name == "default"]
@@ -71,7 +71,7 @@ class Placement:
         return list(dict.fromkeys(group_ids))
 
     def publicly_accessible(self, asked: bool | None, vpc_id: str) -> bool:
-        """Whether the instance gets a public address; without a wish, when its VPC has an internet gateway."""
+        """Whether the instance gets a public address; by default, when its VPC has an internet gateway."""
         vpc = self._ec2.vpcs.get(vpc_id)
         if asked is None:
             return self._has_gateway(vpc_id)
@@ -83,7 +83,7 @@ class Placement:
         return asked
 
     def zone(self, asked: str | None, zones: list[str], *, multi_az: bool) -> str:
-        """The Availability Zone of the instance: the wished one if the subnet group covers it, else its first."""
+        """The zone of the instance: the wished one if the subnet group covers it, else its first."""
         if asked is None:
             return sorted(zones)[0]
         if multi_az:

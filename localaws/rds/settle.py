@@ -1,7 +1,7 @@
 """Settlements: what the controller writes back into the RDS model once it has really happened.
 
-Each function takes the backend and the JSON arguments that `work.SETTLEMENTS` names. One that finds its instance or
-snapshot gone, or already settled, does nothing: the controller may settle again after a crash.
+Each function takes the backend and the JSON arguments that `work.SETTLEMENTS` names. One that finds its
+instance or snapshot gone, or already settled, does nothing: the controller may settle again after a crash.
 """
 
 from __future__ import annotations

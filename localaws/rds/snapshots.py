@@ -91,7 +91,8 @@ def copy(backend: Any, source_id: str, target_id: str, request: dict[str, Any]) 
         )
     if source.encrypted and source.region != backend.region_name and key is None:
         raise faults.combination(
-            "KmsKeyId of the destination Region must be specified when an encrypted snapshot is copied across Regions."
+            "KmsKeyId of the destination Region must be specified when an encrypted snapshot is copied "
+            "across Regions."
         )
     tags = validation.tags(request.get("tags")) or (source.tags if request.get("copy_tags") else [])
     target = DBSnapshot(

@@ -88,7 +88,7 @@ def user(name: str | None) -> str:
 
 
 def password(value: str | None) -> str:
-    """Password of the master user: 8 to 128 printable ASCII characters without / @ \" and space."""
+    """Password of the master user: 8 to 128 printable ASCII characters, no slash, at sign, quote or space."""
     if not value:
         raise faults.blank("MasterUserPassword")
     wrong = "The parameter MasterUserPassword is not a valid password"
@@ -276,7 +276,8 @@ def kms_key(backend: Any, key_id: str) -> str:
     """ARN of a KMS key that exists and is enabled."""
     refusal = RDSClientError(
         "KMSKeyNotAccessibleFault",
-        f"The specified KMS key [{key_id}] does not exist, is not enabled or you do not have permissions to access it.",
+        f"The specified KMS key [{key_id}] does not exist, is not enabled or you do not have permissions "
+        "to access it.",
     )
     try:
         arn = backend._validate_kms_key(key_id)

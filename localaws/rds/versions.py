@@ -1,4 +1,4 @@
-"""Engine versions: PostgreSQL's are those whose binaries are on this machine, other engines' serve the control plane."""
+"""Engine versions: PostgreSQL's are those of this machine; other engines' are only listed."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Work that the RDS model leaves for its controller, and what the controller settles in return.
 
-`DBInstance.work` is a queue: the controller carries out `work[0]` with the attributes that the instance has, then
-settles it; the settlement removes the item and works out the next status. Every item can be carried out again after a
-crash. `backend.discarded` lists the snapshot folders (`snapshot-<data id>`) that nothing refers to any more.
+`DBInstance.work` is a queue: the controller carries out `work[0]` with the attributes that the instance has,
+then settles it; the settlement removes the item and works out the next status. Every item can be carried out
+again after a crash. `backend.discarded` lists the snapshot folders (`snapshot-<data id>`) that nothing refers to.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Restore(TypedDict):
 
 
 class Snapshot(TypedDict):
-    """Copy the running server's data (a stopped one's too) to a snapshot's folder; settled by `snapshot_taken`."""
+    """Copy the server's data (a stopped one's too) to a snapshot's folder; settled by `snapshot_taken`."""
 
     do: Literal["snapshot"]
     snapshot: str  # data id of the snapshot
@@ -36,8 +36,8 @@ class Snapshot(TypedDict):
 class Modify(TypedDict):
     """Bring changed attributes to the server; settled by `modified`.
 
-    `changes` holds the model's attribute names. The ones that concern a server: `master_user_password`, `port`,
-    `db_instance_class`, `engine_version`. `DBInstance.settings()` already counts them in.
+    `changes` holds the model's attribute names. The ones that concern a server: `master_user_password`,
+    `port`, `db_instance_class`, `engine_version`. `DBInstance.settings()` already counts them in.
     """
 
     do: Literal["modify"]
@@ -117,4 +117,4 @@ SETTLEMENTS: dict[str, tuple[str, ...]] = {
     "snapshot_failed": ("snapshot", "reason"),
     "discarded": ("snapshot",),
 }
-"""Settlements and the names of their JSON arguments; `resource_id` is the DbiResourceId, `snapshot` a data id."""
+"""Settlements and their JSON arguments; `resource_id` is the DbiResourceId, `snapshot` a data id."""
