@@ -90,6 +90,8 @@ def _cancel(session: Session, packet: bytes) -> Steps[None]:
     finally:
         session.loop.forget(server.fileno())
         server.close()
+    # libpq takes a TLS connection that ends without a goodbye for a failed cancellation
+    yield from part(session.client)
 
 
 def _object(session: Session, user: str, database: str) -> str | None:
