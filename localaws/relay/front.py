@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 _BACKLOG = 511
 _BATCH = 64
+_LAST_WORDS = 2.0
 _MOST_DESCRIPTORS = 65536
 _SPARE_DESCRIPTORS = 128
 _PROTOCOLS: dict[Kind, Callable[[Session], Steps[None]]] = {"postgres": postgres.serve, "redis": redis.serve}
@@ -81,12 +82,20 @@ class Front:
         self._loop.call(lambda: self._remove(name))
 
     def retarget(self, name: str, server: Path | None) -> None:
-        """Point an endpoint at another server and drop its connections; None refuses new ones for now."""
+        """Point an endpoint at another server; connections to the former one are dropped.
+
+        None refuses new connections for now; those that exist hear the stopping server's last words first.
+        """
 
         def change() -> None:
             door = self._door(name)
+            if door.endpoint.server == server:
+                return
             door.endpoint.server = server
-            door.drop()
+            if server is None:
+                self._loop.later(_LAST_WORDS, Door(door.endpoint, sessions=set(door.sessions)).drop)
+            else:
+                door.drop()
 
         self._loop.call(change)
 

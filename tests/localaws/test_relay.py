@@ -268,14 +268,24 @@ def test_the_servers_last_words_reach_the_client(shop: Shop) -> None:
 
 
 def test_without_a_server_new_connections_are_told_to_wait(shop: Shop, server: PostgresServer) -> None:
-    with shop.connect(sslmode="require") as connection:
+    with shop.connect(sslmode="require"):
         shop.front.retarget("rds:shop", None)
-        with pytest.raises(psycopg.OperationalError):
-            connection.execute("SELECT 1")
-    with pytest.raises(psycopg.OperationalError, match="not available"):
-        shop.connect(sslmode="require")
+        with pytest.raises(psycopg.OperationalError, match="not available"):
+            shop.connect(sslmode="require")
+        eventually(lambda: shop.front.connections("rds:shop") == [])
     shop.front.retarget("rds:shop", server.socket)
     shop.connect(sslmode="require").close()
+
+
+def test_another_server_drops_connections_and_the_same_one_keeps_them(
+    shop: Shop, server: PostgresServer
+) -> None:
+    with shop.connect(sslmode="require") as connection:
+        shop.front.retarget("rds:shop", server.socket)
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+        shop.front.retarget("rds:shop", server.socket.with_name("promoted"))
+        with pytest.raises(psycopg.OperationalError):
+            connection.execute("SELECT 1")
 
 
 def test_a_tunnel_carries_the_hosts_identity(shop: Shop) -> None:
