@@ -21,7 +21,8 @@ from moto.rds.utils import FilterDef, merge_filters, split_arn
 
 from localaws.rds import faults, groups, instances, modify, options, snapshots, validation, versions
 from localaws.rds.events import Event
-from localaws.rds.models import DBInstance, DBParameterGroup, DBSnapshot, DBSubnetGroup
+from localaws.rds.models import DBInstance
+from localaws.rds.resources import DBParameterGroup, DBSnapshot, DBSubnetGroup
 from localaws.rds.subnets import create_group, default_group, delete_group, modify_group
 
 _NOT_FOUND = {

@@ -10,8 +10,9 @@ from moto.rds.utils import DbInstanceEngine
 
 from localaws.rds import faults, parameters, validation
 from localaws.rds.events import Event
-from localaws.rds.models import DBInstance, DBParameterGroup
+from localaws.rds.models import DBInstance
 from localaws.rds.parameters import Parameter
+from localaws.rds.resources import DBParameterGroup
 from localaws.rds.work import Configure
 
 MOST_AT_ONCE = 20

@@ -1,9 +1,8 @@
-"""The resources of RDS: moto's, with states, pending values, parameters in force and work."""
+"""A DB instance: moto's, with states, pending values, parameters in force and work for the controller."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import string
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,8 +13,8 @@ from moto.moto_api._internal import mock_random
 
 from localaws.rds import parameters, versions
 from localaws.rds.classes import CLASSES, memory_of
-from localaws.rds.placement import Placement
-from localaws.rds.work import JSON, STATUS, Copy, Item, Modify
+from localaws.rds.passwords import MasterUserSecret
+from localaws.rds.work import JSON, STATUS, Item, Modify
 
 _NEUTRAL_WINDOWS = {
     "preferred_backup_window": "13:14-13:44",
@@ -40,76 +39,6 @@ PENDING_NAMES = {
     "storage_type": "StorageType",
 }
 """Attributes that can be pending, and what PendingModifiedValues calls them."""
-
-
-class DBSubnetGroup(base.DBSubnetGroup):
-    """A subnet group that remembers subnets by their identifiers: EC2 keeps the subnets."""
-
-    @property
-    def _subnets(self) -> list[Any]:
-        return Placement(self.account_id, self.region).subnets(self.subnet_ids)
-
-    @_subnets.setter
-    def _subnets(self, value: list[Any]) -> None:
-        self.subnet_ids = [subnet.id for subnet in value]
-
-    @property
-    def zones(self) -> list[str]:
-        """Availability Zones that the group covers."""
-        return sorted({subnet.availability_zone for subnet in self._subnets})
-
-    @property
-    def supported_network_types(self) -> list[str]:
-        """Network types, for the response."""
-        return ["IPV4"]
-
-
-class MasterUserSecret(base.MasterUserSecret):
-    """The secret in which RDS keeps a master password that it manages."""
-
-    def __init__(self, resource: Any, kms_key_id: str | None) -> None:
-        self.resource = resource
-        self.password = _new_password()
-        self.secret_id = f"rds!db-{mock_random.uuid4()}"
-        self._status = "active"
-        self.arn = self._create_secret(kms_key_id).arn
-
-    @property
-    def kms(self) -> Any:
-        """KMS of the instance's account and Region."""
-        return self.resource.backend.kms
-
-    @property
-    def secretsmanager(self) -> Any:
-        """Secrets Manager of the instance's account and Region."""
-        return self.resource.backend.secretsmanager
-
-    @property
-    def secret(self) -> Any:
-        """The secret itself."""
-        return self.secretsmanager.secrets[self.arn]
-
-    def renew(self) -> str:
-        """Put a new password into the secret and return it."""
-        self.password = _new_password()
-        self.secretsmanager.put_secret_value(
-            secret_id=self.arn,
-            secret_string=self._generate_secret_string(),
-            secret_binary="",
-            client_request_token=str(mock_random.uuid4()),
-            version_stages=["AWSCURRENT"],
-        )
-        return self.password
-
-    def _generate_secret_name(self) -> str:
-        return self.secret_id
-
-    def _generate_secret_string(self) -> str:
-        return json.dumps({"username": self.resource.master_username, "password": self.password})
-
-
-def _new_password() -> str:
-    return "".join(mock_random.choice(string.ascii_letters + string.digits) for _ in range(28))
 
 
 class DBInstance(base.DBInstance):
@@ -336,47 +265,3 @@ class DBInstance(base.DBInstance):
     multi_tenant = False
     engine_lifecycle_support = "open-source-rds-extended-support"
     is_storage_config_upgrade_available = False
-
-
-class DBSnapshot(base.DBSnapshot):
-    """A snapshot whose data lie in the folder `snapshot-<data id>` of the engines."""
-
-    def __init__(self, backend: Any, database: Any, *given: Any, **named: Any) -> None:
-        super().__init__(backend, database, *given, **named)
-        self.database.work = []
-        self.database.deferred = {}
-        self.database.__dict__.pop("master_user_secret", None)
-        self.database.manage_master_user_password = False
-        self.data_id = mock_random.get_random_hex(16)
-        self.work: list[Copy] = []
-        self.status = "creating"
-        self.percent_progress = 0
-        self.source_db_snapshot_identifier: str | None = None
-        self.source_region: str | None = None
-        for name in (
-            "availability_zone",
-            "license_model",
-            "option_group_name",
-            "storage_type",
-            "storage_throughput",
-        ):
-            setattr(self, name, getattr(database, name))
-        self.iops = database.iops
-        self.vpc_id = database.vpc_id
-        self.snapshot_target = "region"
-
-    def complete(self) -> None:
-        """The data are there."""
-        self.status, self.percent_progress, self.work = "available", 100, []
-
-
-class DBParameterGroup(base.DBParameterGroup):
-    """A parameter group; its values are kept under the names that the server knows."""
-
-    def values(self) -> dict[str, str]:
-        """Name and value of each parameter that was set."""
-        return {
-            name: str(own["ParameterValue"])
-            for name, own in self.parameters.items()
-            if "ParameterValue" in own
-        }

@@ -150,7 +150,7 @@ def _storage(instance: DBInstance, request: dict[str, Any]) -> dict[str, JSON]:
     changes: dict[str, JSON] = {name: request[name] for name in _STORAGE if name in request}
     if not changes:
         return {}
-    size = int(request.get("allocated_storage", instance.allocated_storage))
+    size: int = request.get("allocated_storage") or instance.allocated_storage
     if size < instance.allocated_storage:
         raise faults.combination(
             f"Requested storage size ({size}) cannot be less than the current storage size "

@@ -15,7 +15,8 @@ from moto.rds.utils import split_arn
 
 from localaws.rds import faults, instances, validation
 from localaws.rds.events import Event
-from localaws.rds.models import DBInstance, DBSnapshot
+from localaws.rds.models import DBInstance
+from localaws.rds.resources import DBSnapshot
 from localaws.rds.work import Copy, Restore, Snapshot
 
 _KEPT = (

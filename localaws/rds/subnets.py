@@ -8,8 +8,9 @@ from typing import Any
 from moto.rds.exceptions import RDSClientError
 
 from localaws.rds import faults, validation
-from localaws.rds.models import DBInstance, DBSubnetGroup
+from localaws.rds.models import DBInstance
 from localaws.rds.placement import Placement
+from localaws.rds.resources import DBSubnetGroup
 
 _NAME = re.compile(r"[a-z0-9._ -]{1,255}\Z")
 

@@ -2,7 +2,7 @@
 
 `DBInstance.work` is a queue: the controller carries out `work[0]` with the attributes that the instance has,
 then settles it; the settlement removes the item and works out the next status. Every item can be carried out
-again after a crash. `backend.discarded` lists the snapshot folders (`snapshot-<data id>`) that nothing refers to.
+again after a crash. `backend.discarded` lists the data ids of snapshots that nothing refers to any more.
 """
 
 from __future__ import annotations
