@@ -1,5 +1,14 @@
 """nbgrader's settings for this course; instructors and learners use the same file."""
 
+import os
+import sys
+from pathlib import Path
+
+# nbgrader calls alembic by its name, which an environment that is not activated does not have on its path
+_programs = str(Path(sys.executable).parent)
+if _programs not in os.environ.get("PATH", "").split(os.pathsep):
+    os.environ["PATH"] = os.pathsep.join([_programs, os.environ.get("PATH", os.defpath)])
+
 c = get_config()  # type: ignore[name-defined]  # noqa: F821
 
 c.CourseDirectory.course_id = "aws-databases"

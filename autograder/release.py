@@ -5,11 +5,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from nbgrader.apps import NbGrader
 from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
+from autograder.course import course_config
 from autograder.errors import AutograderError
 
 
@@ -36,7 +36,7 @@ def check_release(root: Path) -> int:
 
 
 def _stale(root: Path) -> list[tuple[str, Path, bytes | None]]:
-    config = _config(root)
+    config = course_config(root)
     settings = config.CourseDirectory
     source, released = root / settings.source_directory, root / settings.release_directory
     assignments = (
@@ -64,18 +64,6 @@ def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and ".ipynb_checkpoints" not in path.parts:
             yield path
-
-
-def _config(root: Path) -> Config:
-    if not (root / "nbgrader_config.py").is_file():
-        raise AutograderError(
-            f"{root} has no nbgrader_config.py: run this in the course's folder, or give --root."
-        )
-    app = NbGrader()
-    app.config_file_paths = [str(root)]
-    app.load_config_file("nbgrader_config", [str(root)])
-    config: Config = app.config.copy()
-    return config
 
 
 def _generate(root: Path, made: Path, assignment: str, config: Config) -> None:

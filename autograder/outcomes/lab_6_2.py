@@ -267,7 +267,7 @@ def _connected(evidence: list[Evidence]) -> Evidence:
 
 def _first(connection: psycopg.Connection[Any], query: str, table: str) -> int:
     try:
-        row = connection.execute(query).fetchone()  # type: ignore[call-overload]
+        row = connection.execute(query).fetchone()
     except psycopg.Error as error:
         said = str(error).splitlines()[0]
         raise Mistake(f"the app's user cannot read {table}: {said}. Load ShopStream and grant it") from error

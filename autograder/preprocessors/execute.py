@@ -27,7 +27,7 @@ OUTPUT_KINDS = ("stream", "display_data", "execute_result", "update_display_data
 TRUNCATED = "Further output was dropped: the notebook printed more than {:,} characters.\n"
 
 
-class ExecuteIsolated(Execute):  # type: ignore[misc]
+class ExecuteIsolated(Execute):
     """nbgrader's Execute, without trust: a kernel that dies, hangs or floods ends its own notebook and nothing else."""
 
     account_class = Type(
@@ -123,7 +123,7 @@ class ExecuteIsolated(Execute):  # type: ignore[misc]
                         new_output("stream", name="stderr", text=TRUNCATED.format(self.output_limit))
                     )
                 return None
-        return super().process_message(msg, cell, cell_index)  # type: ignore[no-any-return]
+        return super().process_message(msg, cell, cell_index)
 
     def _seconds_left(self, cell: NotebookNode) -> int:
         return max(1, min(self.timeout or self.wall_clock, int(self._deadline - time.monotonic())))

@@ -27,13 +27,13 @@ def is_examined(cell: NotebookNode) -> bool:
     return cell.cell_type == "code" and utils.is_grade(cell) and not utils.is_solution(cell)
 
 
-class SaveScores(SaveAutoGrades):  # type: ignore[misc]
+class SaveScores(SaveAutoGrades):
     """SaveAutoGrades that looks at the record where nbgrader looks at the cell's outputs."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         """Save all scores."""
         self.verdicts = recorded(self, resources) if RUN in resources else None
-        return super().preprocess(nb, resources)  # type: ignore[no-any-return]
+        return super().preprocess(nb, resources)
 
     def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
         if not is_examined(cell):
