@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import re
 import secrets
-import shutil
 import struct
 import sys
 import time
@@ -23,6 +23,7 @@ CRC_SEARCH = range(128, 1024, 4)
 """Where pg_control's checksum may be: its place depends on the version, its value tells."""
 WAL_IDENTIFIER_OFFSET = 24
 """Place of `xlp_sysid` in the long header that opens each WAL segment."""
+COPY_PIECE = 1 << 20
 WAL_SEGMENT = re.compile(r"[0-9A-F]{24}")
 
 Skip = Callable[[str], bool]
@@ -70,12 +71,16 @@ def _copy_file(source: str, target: str, account: Account | None) -> None:
 
 
 def _copy_bytes(reader: int, writer: int) -> None:
-    if hasattr(os, "copy_file_range"):
-        while os.copy_file_range(reader, writer, 1 << 30):
+    try:
+        while hasattr(os, "copy_file_range") and os.copy_file_range(reader, writer, COPY_PIECE):
             pass
-        return
-    with os.fdopen(os.dup(reader), "rb") as origin, os.fdopen(os.dup(writer), "wb") as copy:
-        shutil.copyfileobj(origin, copy, 1 << 20)
+    except OSError as error:
+        # two file systems, or one that cannot
+        if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+    while piece := os.read(reader, COPY_PIECE):
+        while piece:
+            piece = piece[os.write(writer, piece) :]
 
 
 def make_durable(folder: Path) -> None:

@@ -163,12 +163,10 @@ class PostgresServer:
 
     def _last_words(self) -> str:
         """Return the server's own explanation of why it ended."""
-        words = []
-        for path in (self.home / "startup.log", self.log):
-            if path.exists():
-                lines = path.read_text(errors="replace").splitlines()[-40:]
-                words += [line for line in lines if COMPLAINT.search(line)]
-        return " ".join(words[-3:]) or f"see {self.home / 'log'}"
+        files = (self.home / "startup.log", self.log)
+        lines = [line for path in files if path.exists() for line in path.read_text("utf-8", "replace").splitlines()]
+        complaints = [line for line in lines if COMPLAINT.search(line)]
+        return " ".join((complaints or lines)[-3:]) or f"see {self.home / 'log'}"
 
     def stop(self, *, immediate: bool = False) -> None:
         """Stop the server: in order, or at once as a crash would."""
