@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from localaws import faults
-from localaws.bridge import backends, pickles
+from localaws.bridge import backends, pickles, polling
 from localaws.faults import Answer
 from localaws.journal import Journal
 from localaws.services import TRANSIENT
@@ -73,8 +73,9 @@ class ControlPlane:
     def serve(self, request: Request) -> Answer:
         """Answer a request whose sender is known."""
         call = self._dispatcher.resolve(request)
+        self._dispatcher.prepare(call.service)
         self._services.start(call.service)
-        return self.perform(call)
+        return polling.poll(call, self.perform) if polling.polls(call) else self.perform(call)
 
     def perform(self, call: Call) -> Answer:
         """Run a call; when it changes the model it is on disk before this returns."""
@@ -100,7 +101,7 @@ class ControlPlane:
         # Written before it runs: a full disk must refuse the call, not forget it.
         position = self._journal.append({"kind": "call", **stamp, **head}, body) if call.repeatable else None
         answer = self._run_repeatably(call, **stamp)
-        if answer.status >= 400:
+        if answer.status >= 400 or polling.found_nothing(call, answer):
             if position is not None:
                 self._journal.take_back(position)
         elif position is None:

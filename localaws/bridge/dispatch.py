@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import json
+import contextlib
+import importlib
 import logging
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from localaws import faults
+from localaws.bridge import lightweight
 from localaws.faults import FORM, Answer, Fault
 from localaws.signature import Request
 
@@ -100,6 +101,7 @@ class Dispatcher:
     """moto's services behind one function."""
 
     def __init__(self) -> None:
+        lightweight.install()
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
         self._inference = DomainDispatcherApplication(lambda service: None)
@@ -121,6 +123,12 @@ class Dispatcher:
             protocol = faults.protocol_of(request.signing_name, request.headers, request.query)
             raise faults.unknown_operation(protocol, f"of the service {request.signing_name!r}")
         return Call(service, scope[2] if len(scope) == 5 else "us-east-1", request)
+
+    def prepare(self, service: str) -> None:
+        """Import what handles `service`; that takes long for some, so nobody's lock should be held."""
+        if service not in self._maps:
+            with contextlib.suppress(ModuleNotFoundError):
+                importlib.import_module(f"moto.{service}.urls")
 
     def run(self, call: Call) -> Answer:
         """Let moto answer; whatever goes wrong in it comes back as an AWS error of the call's protocol."""

@@ -87,6 +87,7 @@ class Subnet:
     id: str
     vpc_id: str
     cidr: str
+    zone: str
 
 
 class Ec2View:
@@ -102,6 +103,13 @@ class Ec2View:
             if (account, name) == (account_id, region):
                 return cls(backend)
         return None
+
+    @classmethod
+    def born(cls, account_id: str, region: str) -> Ec2View:
+        """Return the view, with the default VPC that a first call to EC2 would find."""
+        from moto.ec2.models import ec2_backends
+
+        return cls(ec2_backends[account_id][region])
 
     def hosts(self) -> Iterator[Host]:
         """Return all instances, the terminated ones too while EC2 shows them."""
@@ -169,7 +177,12 @@ class Ec2View:
         for zone in list(self._backend.subnets.values()):
             for subnet in zone.values():
                 if subnet.cidr_block:
-                    yield Subnet(id=subnet.id, vpc_id=subnet.vpc_id, cidr=str(subnet.cidr_block))
+                    yield Subnet(
+                        id=subnet.id,
+                        vpc_id=subnet.vpc_id,
+                        cidr=str(subnet.cidr_block),
+                        zone=str(subnet.availability_zone),
+                    )
 
 
 def _host(instance: Any) -> Host:

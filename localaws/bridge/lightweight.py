@@ -1,0 +1,64 @@
+"""moto's EC2 without its 90 files of instance type offerings, until someone asks for one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import ModuleType
+from typing import Any
+
+TARGET = "moto.ec2.models.instance_types"
+OFFERINGS = "ec2/resources/instance_type_offerings"
+
+
+class Offerings(dict[str, Any]):
+    """One location type's offerings by Region; each is read when it is first wanted."""
+
+    def __init__(self, location: str, regions: Sequence[str]) -> None:
+        super().__init__(dict.fromkeys(regions))
+        self._location = location
+
+    def __getitem__(self, region: str) -> Any:
+        if super().__getitem__(region) is None:
+            from moto.utilities.utils import load_resource
+
+            read = load_resource(f"{OFFERINGS}/{self._location}/{region}.json")
+            self[region] = [offering | {"LocationType": self._location} for offering in read]
+        return super().__getitem__(region)
+
+    def get(self, region: str, default: Any = None) -> Any:
+        """Return the offerings of `region`, or `default` when moto knows none."""
+        return self[region] if region in self else default
+
+
+class _Loader(SourceFileLoader):
+    def exec_module(self, module: ModuleType) -> None:
+        from moto.utilities import utils
+
+        read = utils.load_resource
+        utils.load_resource = lambda path: [] if path.startswith(OFFERINGS) else read(path)
+        try:
+            super().exec_module(module)
+        finally:
+            utils.load_resource = read
+        eager: dict[str, dict[str, Any]] = vars(module)["INSTANCE_TYPE_OFFERINGS"]
+        for location, regions in eager.items():
+            eager[location] = Offerings(location, list(regions))
+
+
+class _Finder(MetaPathFinder):
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name != TARGET:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.origin is not None:
+            spec.loader = _Loader(name, spec.origin)
+        return spec
+
+
+def install() -> None:
+    """Make the import of moto's EC2 light, whoever imports it; before its first import."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
