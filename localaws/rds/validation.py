@@ -279,6 +279,9 @@ def kms_key(backend: Any, key_id: str) -> str:
         f"The specified KMS key [{key_id}] does not exist, is not enabled or you do not have permissions "
         "to access it.",
     )
+    alias = backend.kms.get_alias_name(key_id)
+    if alias.startswith("alias/") and backend.kms.get_key_id_from_alias(alias) is None:
+        raise refusal
     try:
         arn = backend._validate_kms_key(key_id)
         key = backend.kms.describe_key(arn)
