@@ -15,13 +15,13 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from localaws.engines import backup, configuration, process
+from localaws.engines import backup, configuration, process, spare
 from localaws.engines.account import engine_account, private_folder
 from localaws.engines.binaries import PostgresBinaries
 from localaws.engines.cluster import copy_tree, make_durable, new_identity
 from localaws.engines.pidfile import PidFile
 from localaws.engines.process import EngineFailed
-from localaws.engines.rights import ADMIN, master_statements
+from localaws.engines.rights import ADMIN, database_statements, master_statements
 from localaws.engines.template import template_for
 
 START_DEADLINE = 120.0
@@ -77,7 +77,9 @@ class PostgresServer:
         """Make the cluster from the template and leave it running; nothing is left when that fails."""
         try:
             template = template_for(self.binaries)
-            self._fill_home(template.data, template.password, settings)
+            self._prepare_home()
+            spare.take(self.home.parent, template, self.data, self.account)
+            self._enter_home(template.password, settings)
             self.start()
             self._own_admin_password()
             self._make_master(username, password, database)
@@ -106,7 +108,9 @@ class PostgresServer:
                 f"restore it with a version {made_by} engine"
             )
         try:
-            server._fill_home(source / "data", (source / "admin").read_text(), settings)
+            server._prepare_home()
+            copy_tree(source / "data", server.data, server.account)
+            server._enter_home((source / "admin").read_text(), settings)
             server.start()
             server._own_admin_password()
             server._settle_on_disk()
@@ -115,10 +119,11 @@ class PostgresServer:
             raise
         return server
 
-    def _fill_home(self, data: Path, admin_password: str, settings: Mapping[str, str]) -> None:
+    def _prepare_home(self) -> None:
         self.remove()
         private_folder(self.home, self.account)
-        copy_tree(data, self.data, self.account)
+
+    def _enter_home(self, admin_password: str, settings: Mapping[str, str]) -> None:
         new_identity(self.data)
         configuration.replace(self.home / "admin", admin_password, None)
         self.configure(settings)
@@ -133,9 +138,8 @@ class PostgresServer:
             verifier = _verifier(connection, username, password)
             for statement in master_statements(username, verifier, self.binaries.major):
                 connection.execute(statement)
-            if database is not None and database != "postgres":
-                names = sql.Identifier(database), sql.Identifier(username)
-                connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(*names))
+            for statement in database_statements(database, username):
+                connection.execute(statement)
 
     def _settle_on_disk(self) -> None:
         if self.durable:
@@ -164,7 +168,12 @@ class PostgresServer:
     def _last_words(self) -> str:
         """Return the server's own explanation of why it ended."""
         files = (self.home / "startup.log", self.log)
-        lines = [line for path in files if path.exists() for line in path.read_text("utf-8", "replace").splitlines()]
+        lines = [
+            line
+            for path in files
+            if path.exists()
+            for line in path.read_text("utf-8", "replace").splitlines()
+        ]
         complaints = [line for line in lines if COMPLAINT.search(line)]
         return " ".join((complaints or lines)[-3:]) or f"see {self.home / 'log'}"
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -78,6 +80,29 @@ def send(pid: int, number: signal.Signals) -> None:
     """Send a signal to a process that may have gone already."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
+
+
+def watch(pid: int, callback: Callable[[], None]) -> None:
+    """Call back once when a child process has ended; where the system cannot tell, never."""
+    if hasattr(os, "pidfd_open"):
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            callback()
+            return
+        threading.Thread(
+            target=_wait_for, args=(descriptor, callback), name=f"watch-{pid}", daemon=True
+        ).start()
+
+
+def _wait_for(descriptor: int, callback: Callable[[], None]) -> None:
+    try:
+        waiting = select.poll()
+        waiting.register(descriptor, select.POLLIN)
+        waiting.poll()
+    finally:
+        os.close(descriptor)
+    callback()
 
 
 def works_in(pid: int, folder: Path) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from psycopg import sql
 
 ADMIN = "rdsadmin"
+FIRST = "localaws_first"
+"""A database that each cluster brings along: giving it a name takes less time than making one."""
 GROUPS = ("rds_password", "rds_replication", "rds_iam")
 PREDEFINED = {
     "pg_monitor": 10,
@@ -35,7 +37,7 @@ def template_statements(major: int) -> list[str]:
     statements.append(f"GRANT {held} TO rds_superuser WITH ADMIN OPTION")
     if major >= 15:
         statements.append(f"GRANT SET ON PARAMETER {', '.join(GRANTABLE_SETTINGS)} TO rds_superuser")
-    return statements
+    return [*statements, f"CREATE DATABASE {FIRST}"]
 
 
 def master_statements(username: str, verifier: str, major: int) -> list[sql.Composed]:
@@ -49,3 +51,15 @@ def master_statements(username: str, verifier: str, major: int) -> list[sql.Comp
     if major < 15:
         statements.append(sql.SQL("GRANT ALL ON SCHEMA public TO {}").format(master))
     return statements
+
+
+def database_statements(database: str | None, owner: str) -> list[sql.Composed]:
+    """Return the statements that turn the database a cluster brings along into the one that is asked for."""
+    first = sql.Identifier(FIRST)
+    if database is None or database == "postgres":
+        return [sql.SQL("DROP DATABASE {}").format(first)]
+    name = sql.Identifier(database)
+    return [
+        sql.SQL("ALTER DATABASE {} RENAME TO {}").format(first, name),
+        sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.Identifier(owner)),
+    ]

@@ -7,9 +7,8 @@ import functools
 import logging
 from typing import TYPE_CHECKING
 
-from localaws.engines.binaries import EngineMissing, find_all
 from localaws.engines.process import EngineFailed
-from localaws.engines.template import template_for
+from localaws.errors import LocalawsError
 from localaws.rds.doors import Doors
 from localaws.rds.provision import Provision, SnapshotMissing
 from localaws.rds.view import Glance, InstanceView, Model, Place
@@ -32,12 +31,15 @@ class RdsController:
     def __init__(self, control: ControlPlane, runtime: Runtime) -> None:
         self._reconciler = runtime.reconciler
         self._model = Model(control)
-        self._provision = Provision(control.state, self._model, Doors(self._model, runtime))
+        self._provision = Provision(
+            control.state, self._model, Doors(self._model, runtime), self._reconciler.wake
+        )
         self._noted: set[str] = set()
         for glance in self._model.overview().instances:
             # nothing runs yet: no caller may read "available" before it is true
             self._report_down(glance)
-        self._reconciler.submit("rds-template", _prepare_template)
+        self._prepares = True
+        self._reconciler.submit("rds-spare", self._prepare)
 
     def reconcile(self) -> None:
         """Submit a job for each resource that needs attention."""
@@ -50,6 +52,9 @@ class RdsController:
             self._reconciler.submit(place.id, functools.partial(self._copy, place, item["source"]))
         for place in overview.discarded:
             self._reconciler.submit(place.id, functools.partial(self._provision.discard_snapshot, place))
+        idle = not any(glance.busy for glance in overview.instances)
+        if idle and self._prepares and not self._provision.prepared():
+            self._reconciler.submit("rds-spare", self._prepare)
 
     def shutdown(self) -> None:
         """Stop all servers in order."""
@@ -102,6 +107,14 @@ class RdsController:
             raise
         self._noted.discard(view.place.id)
 
+    def _prepare(self) -> None:
+        """Make ready for the next database; without that it only takes longer."""
+        try:
+            self._provision.prepare()
+        except (LocalawsError, OSError) as error:
+            self._prepares = False
+            log.warning("the next database will take longer to make: %s", error)
+
     def _copy(self, place: Place, source: str) -> None:
         try:
             self._provision.copy_snapshot(place, source)
@@ -130,12 +143,3 @@ def _reason(error: Exception) -> str:
     if _is_full(error):
         return f"{FULL}: free some space, then try again. ({error})"
     return str(error) or type(error).__name__
-
-
-def _prepare_template() -> None:
-    """Make the first database as quick as the later ones."""
-    try:
-        for binaries in find_all()[:1]:
-            template_for(binaries)
-    except (EngineMissing, EngineFailed, OSError) as error:
-        log.warning("no template cluster yet: %s", error)

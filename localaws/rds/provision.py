@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localaws.addresses import Address
+from localaws.engines import process, spare
 from localaws.engines.backup import copy_snapshot
-from localaws.engines.binaries import find_postgres
+from localaws.engines.binaries import find_all, find_postgres
 from localaws.engines.postgres import PostgresServer, erase
 from localaws.errors import LocalawsError
 from localaws.rds.doors import Doors
@@ -31,8 +32,10 @@ class SnapshotMissing(LocalawsError):
 class Provision:
     """Carries out work items; each can be carried out again after a crash."""
 
-    def __init__(self, state: StateDir, model: Model, doors: Doors) -> None:
+    def __init__(self, state: StateDir, model: Model, doors: Doors, on_exit: Callable[[], None]) -> None:
         self._state = state
+        self._on_exit = on_exit
+        self._watched: dict[str, int] = {}
         self._root = state.engines_root
         self._sockets = state.sockets_root
         self._model = model
@@ -72,6 +75,15 @@ class Provision:
         self._model.settle(view.place, "endpoint", address=address.address, port=address.port)
         self._model.settle(view.place, "recovered")
 
+    def prepare(self) -> None:
+        """Have a spare cluster ready, so that the next database is made quickly."""
+        for binaries in find_all()[:1]:
+            spare.prepare(self._root, binaries, durable=self._state.durable)
+
+    def prepared(self) -> bool:
+        """Whether the next database is made quickly already."""
+        return all(spare.is_ready(self._root, binaries) for binaries in find_all()[:1])
+
     def stop_all(self) -> None:
         """Stop every server in order, several at a time."""
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -110,6 +122,14 @@ class Provision:
         server.configure(view.settings)
         if not server.alive():
             server.start()
+        return self._admit(view, server)
+
+    def _admit(self, view: InstanceView, server: PostgresServer) -> Address:
+        """Open the endpoint of a server that has started, and hear of it when the server ends."""
+        pid = server.pid
+        if pid is not None and self._watched.get(view.place.id) != pid:
+            self._watched[view.place.id] = pid
+            process.watch(pid, self._on_exit)
         return self._doors.open(view, server)
 
     def _restart(self, view: InstanceView) -> Address:
@@ -145,7 +165,7 @@ class Provision:
         self._announce(view, server)
 
     def _announce(self, view: InstanceView, server: PostgresServer) -> None:
-        address = self._doors.open(view, server)
+        address = self._admit(view, server)
         self._model.settle(
             view.place,
             "created",
