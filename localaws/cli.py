@@ -30,11 +30,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="localaws", description="A local AWS whose databases are real servers. No account, no Docker, no network."
+        prog="localaws",
+        description="A local AWS whose databases are real servers. No account, no Docker, no network.",
     )
     verbs = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     start = _verb(verbs, "start", _start, "start the local AWS, or find the one that runs")
-    start.add_argument("--port", type=_port, metavar="N", help="port on 127.0.0.1 (default: a free one, remembered)")
+    start.add_argument(
+        "--port", type=_port, metavar="N", help="port on 127.0.0.1 (default: a free one, remembered)"
+    )
     start.add_argument("--foreground", action="store_true", help="stay in this terminal and log to it")
     _verb(verbs, "stop", _stop, "stop it and all its database servers; data stays")
     status = _verb(verbs, "status", _status, "show whether it runs and where")
@@ -54,7 +57,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _verb(verbs: argparse._SubParsersAction, name: str, run: object, text: str) -> argparse.ArgumentParser:  # type: ignore[type-arg]
     verb: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
-    verb.add_argument("--state", metavar="DIR", help="state folder (default: LOCALAWS_STATE, else one per user)")
+    verb.add_argument(
+        "--state", metavar="DIR", help="state folder (default: LOCALAWS_STATE, else one per user)"
+    )
     verb.set_defaults(run=run)
     return verb
 

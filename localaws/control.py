@@ -31,7 +31,13 @@ IDLE_RECORDS = 20
 IDLE_SECONDS = 5.0
 
 # Large models that share no objects with others are written apart from the rest, and only when they changed.
-APART = {"s3": "s3", "dynamodb": "dynamodb", "dynamodbstreams": "dynamodb", "logs": "logs", "cloudwatch": "cloudwatch"}
+APART = {
+    "s3": "s3",
+    "dynamodb": "dynamodb",
+    "dynamodbstreams": "dynamodb",
+    "logs": "logs",
+    "cloudwatch": "cloudwatch",
+}
 REST = "rest"
 # Calls to these change no other service's apart-written model.
 SELF_CONTAINED = frozenset(
@@ -89,7 +95,9 @@ class ControlPlane:
             try:
                 answer = self._change(call)
             except OSError as error:
-                reason = f"The change was not saved: {error.strerror or error}. Make room on the disk, then retry."
+                reason = (
+                    f"The change was not saved: {error.strerror or error}. Make room on the disk, then retry."
+                )
                 return faults.answer(faults.internal(call.protocol, reason), call.protocol)
         if answer.status < 400:
             self._tell()
@@ -97,7 +105,7 @@ class ControlPlane:
 
     def _change(self, call: Call) -> Answer:
         head, body = call.record()
-        stamp = {"seed": secrets.token_hex(8), "time": time.time_ns() // 1000}
+        stamp: dict[str, Any] = {"seed": secrets.token_hex(8), "time": time.time_ns() // 1000}
         # Written before it runs: a full disk must refuse the call, not forget it.
         position = self._journal.append({"kind": "call", **stamp, **head}, body) if call.repeatable else None
         answer = self._run_repeatably(call, **stamp)
@@ -119,8 +127,14 @@ class ControlPlane:
 
     def settle(self, service: str, account_id: str, region: str, name: str, /, **arguments: JSON) -> None:
         """Write what really happened back into the model, by the settlement `name` of `service`; journaled."""
-        stamp = {"seed": secrets.token_hex(8), "time": time.time_ns() // 1000}
-        fact = {"service": service, "account": account_id, "region": region, "name": name, "arguments": arguments}
+        stamp: dict[str, Any] = {"seed": secrets.token_hex(8), "time": time.time_ns() // 1000}
+        fact = {
+            "service": service,
+            "account": account_id,
+            "region": region,
+            "name": name,
+            "arguments": arguments,
+        }
         with self.lock:
             if self._depth or self.replaying:
                 self._settle(fact, **stamp)
@@ -198,6 +212,8 @@ class ControlPlane:
                 return
             try:
                 blobs = {group: pickles.dump(services) for group, services in self._groups().items()}
+                for blob in blobs.values():
+                    pickles.check(blob)
                 segment = self._journal.rotate()
                 self._snapshots.save(segment, blobs)
             except Exception:

@@ -115,7 +115,9 @@ def _spawn(state: StateDir, port: int | None) -> Running:
     message = _read_report(reading)
     if message is None:
         process.poll()
-        raise StartFailed(f"The server did not come up. See {state.log_file} or run `localaws start --foreground`.")
+        raise StartFailed(
+            f"The server did not come up. See {state.log_file} or run `localaws start --foreground`."
+        )
     if "error" in message:
         process.wait()
         kind = getattr(errors, message["kind"], StartFailed)

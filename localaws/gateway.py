@@ -111,7 +111,11 @@ _REFUSALS: dict[Refusal, dict[str, tuple[str, str, int]]] = {
         "json": ("UnrecognizedClientException", _INVALID, 400),
         "query": ("InvalidClientTokenId", _INVALID, 403),
         "ec2": ("AuthFailure", _UNABLE, 401),
-        "s3": ("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.", 403),
+        "s3": (
+            "InvalidAccessKeyId",
+            "The AWS Access Key Id you provided does not exist in our records.",
+            403,
+        ),
     },
     Refusal.MISMATCH: {
         "json": ("InvalidSignatureException", _DIFFERS, 400),
@@ -153,7 +157,7 @@ class HttpServer(HTTPServer):
         self.request_queue_size = 128
         self.prepare()
 
-    def bind(self, family: int, type: int, proto: int = 0) -> None:  # noqa: A002, ARG002 - cheroot's signature
+    def bind(self, family: int, type: int, proto: int = 0) -> None:  # noqa: ARG002 - cheroot's signature
         """Take the socket that was bound before the lengthy imports."""
         self.socket = self._listener
 
@@ -167,13 +171,17 @@ class _Exchange(CherootGateway):
 
     def respond(self) -> None:
         req: Any = self.req
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in req.inheaders.items()}
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in req.inheaders.items()
+        }
         request = Request(
             req.method.decode("latin-1"), req.uri.decode("latin-1"), headers, req.rfile.read() or b""
         )
         answer = req.server.door.answer(request)
         req.status = f"{answer.status} {_REASONS.get(answer.status, 'Status')}".encode()
-        lines = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers]
+        lines = [
+            (name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers
+        ]
         if not any(name.lower() == b"content-length" for name, _ in lines):
             lines.append((b"Content-Length", str(len(answer.body)).encode()))
         req.outheaders = lines
@@ -183,4 +191,11 @@ class _Exchange(CherootGateway):
             req.write(answer.body)
 
 
-_REASONS = {200: "OK", 204: "No Content", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 500: "Error"}
+_REASONS = {
+    200: "OK",
+    204: "No Content",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    500: "Error",
+}

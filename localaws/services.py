@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 SERVICES = {"rds": "localaws.rds", "elasticache": "localaws.elasticache", "ssm": "localaws.ssm"}
 
 # These read or write the models of other services, which must be ours by then.
-REACHING = frozenset({"cloudformation", "resourcegroupstaggingapi", "config", "backup", "ram", "neptune", "dms"})
+REACHING = frozenset(
+    {"cloudformation", "resourcegroupstaggingapi", "config", "backup", "ram", "neptune", "dms"}
+)
 
 # What lives only as long as the server: never journaled.
 TRANSIENT = frozenset({("ssm", "StartSession"), ("ssm", "ResumeSession"), ("ssm", "TerminateSession")})

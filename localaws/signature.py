@@ -17,10 +17,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 SKEW_SECONDS = 15 * 60
 SUBRESOURCES = frozenset(
-    "accelerate acl cors defaultObjectAcl delete lifecycle location logging notification partNumber policy "
-    "requestPayment restore tagging torrent uploadId uploads versionId versioning versions website "
-    "response-cache-control response-content-disposition response-content-encoding response-content-language "
-    "response-content-type response-expires".split()
+    ["accelerate", "acl", "cors", "defaultObjectAcl", "delete", "lifecycle", "location", "logging", "notification", "partNumber", "policy", "requestPayment", "restore", "tagging", "torrent", "uploadId", "uploads", "versionId", "versioning", "versions", "website", "response-cache-control", "response-content-disposition", "response-content-encoding", "response-content-language", "response-content-type", "response-expires"]
 )
 
 
@@ -36,7 +33,7 @@ class Refusal(Enum):
     BAD_TOKEN = "bad token"  # noqa: S105 - not a password
 
 
-class SignatureRefused(Exception):  # noqa: N818 - it is the refusal that is raised
+class SignatureRefused(Exception):
     """The request's signature does not prove who sent it."""
 
     def __init__(self, refusal: Refusal, detail: str = "") -> None:
@@ -111,12 +108,17 @@ def verify(request: Request, key_of: Callable[[str], Key | None], now: float | N
     if not authorization:
         raise SignatureRefused(Refusal.MISSING)
     fields = _fields(authorization)
-    if not authorization.startswith(ALGORITHM) or not {"Credential", "SignedHeaders", "Signature"} <= fields.keys():
+    if (
+        not authorization.startswith(ALGORITHM)
+        or not {"Credential", "SignedHeaders", "Signature"} <= fields.keys()
+    ):
         raise SignatureRefused(Refusal.MALFORMED, "Authorization must be a complete AWS4-HMAC-SHA256 header.")
     scope = _scope(fields["Credential"])
     key = _known(key_of(scope[0]), request.headers.get("x-amz-security-token"))
     stamp = request.headers.get("x-amz-date", "")
-    _check_signature(request, fields["SignedHeaders"], scope, stamp, key, fields["Signature"], _payload(request))
+    _check_signature(
+        request, fields["SignedHeaders"], scope, stamp, key, fields["Signature"], _payload(request)
+    )
     _check_clock(_moment(stamp), now)
     return scope[0]
 
@@ -176,7 +178,9 @@ def _fields(authorization: str) -> dict[str, str]:
 def _scope(credential: str) -> tuple[str, str, str, str]:
     parts = credential.split("/")
     if len(parts) != 5 or parts[4] != "aws4_request":
-        raise SignatureRefused(Refusal.MALFORMED, "Credential must be KEY/YYYYMMDD/REGION/SERVICE/aws4_request.")
+        raise SignatureRefused(
+            Refusal.MALFORMED, "Credential must be KEY/YYYYMMDD/REGION/SERVICE/aws4_request."
+        )
     return parts[0], parts[1], parts[2], parts[3]
 
 
@@ -203,9 +207,17 @@ def _payload(request: Request) -> str:
 
 
 def _check_signature(
-    request: Request, names: str, scope: tuple[str, str, str, str], stamp: str, key: Key, given: str, payload: str
+    request: Request,
+    names: str,
+    scope: tuple[str, str, str, str],
+    stamp: str,
+    key: Key,
+    given: str,
+    payload: str,
 ) -> None:
-    headers = "".join(f"{name}:{' '.join(request.headers.get(name, '').split())}\n" for name in names.split(";"))
+    headers = "".join(
+        f"{name}:{' '.join(request.headers.get(name, '').split())}\n" for name in names.split(";")
+    )
     query = _canonical_query(request)
     signing_key = _signing_key(key.secret, *scope[1:])
     for path in _canonical_paths(request.path, scope[3]):

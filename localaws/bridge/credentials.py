@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from localaws.bridge import backends
 from localaws.signature import Key
@@ -13,8 +13,8 @@ def issued(access_key_id: str, now: float) -> Key | None:
     for _, _, backend in backends.existing("sts"):
         role = backend.get_assumed_role_from_access_key(access_key_id)
         if role is not None:
-            ends = role.expiration.replace(tzinfo=timezone.utc)
-            expired = ends < datetime.fromtimestamp(now, timezone.utc)
+            ends = role.expiration.replace(tzinfo=UTC)
+            expired = ends < datetime.fromtimestamp(now, UTC)
             return Key(role.secret_access_key, role.session_token, expired=expired)
     for _, _, backend in backends.existing("iam"):
         key = backend.access_keys.get(access_key_id)

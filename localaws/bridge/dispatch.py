@@ -30,14 +30,36 @@ WRITING_READS = frozenset({"GetSessionToken", "GetFederationToken"})
 
 # Their key material comes from the operating system: replaying the call would make another key.
 UNREPEATABLE = frozenset(
-    {"kms", "acm", "acmpca", "s3control", "vpclattice", "connect", "connectcampaigns", "fsx", "cloudhsmv2", "iot"}
+    {
+        "kms",
+        "acm",
+        "acmpca",
+        "s3control",
+        "vpclattice",
+        "connect",
+        "connectcampaigns",
+        "fsx",
+        "cloudhsmv2",
+        "iot",
+    }
 )
 UNREPEATABLE_ACTIONS = frozenset({"CreateKeyPair", "ExportTableToPointInTime", "ImportTable"})
 
 # These wait inside moto, so they may neither hold the lock nor stop the clock.
-WAITING = frozenset({("swf", "PollForActivityTask"), ("swf", "PollForDecisionTask"), ("stepfunctions", "StartSyncExecution")})
+WAITING = frozenset(
+    {("swf", "PollForActivityTask"), ("swf", "PollForDecisionTask"), ("stepfunctions", "StartSyncExecution")}
+)
 
-SKIPPED = frozenset({"connection", "accept-encoding", "expect", "amz-sdk-invocation-id", "amz-sdk-request", "transfer-encoding"})
+SKIPPED = frozenset(
+    {
+        "connection",
+        "accept-encoding",
+        "expect",
+        "amz-sdk-invocation-id",
+        "amz-sdk-request",
+        "transfer-encoding",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -156,7 +178,9 @@ class Dispatcher:
             raise Fault(details["Code"], details["Message"]) from error
         except HTTPException as error:
             return _from_exception(error, call)
-        status, headers, content = result if isinstance(result, tuple) and len(result) == 3 else (200, {}, result)
+        status, headers, content = (
+            result if isinstance(result, tuple) and len(result) == 3 else (200, {}, result)
+        )
         return _answer(int(status), headers, content, call)
 
     def _handler(self, call: Call, request: Any) -> Any:
@@ -190,7 +214,9 @@ def _url_map(service: str) -> Map:
     else:
         backend = accounts["global"]
     rules = [
-        Rule(path, endpoint=handler, strict_slashes=False) for path, handler in backend.flask_paths.items() if path
+        Rule(path, endpoint=handler, strict_slashes=False)
+        for path, handler in backend.flask_paths.items()
+        if path
     ]
     return Map(rules, converters={"regex": RegexConverter}, merge_slashes=False)
 
@@ -241,7 +267,9 @@ def _answer(status: int, headers: Any, content: Any, call: Call) -> Answer:
     body = _bytes(content)
     if status == 404 and not body and call.protocol == "rest-json" and call.request.method != "HEAD":
         raise faults.unknown_operation(call.protocol, call.action)
-    pairs = [(str(name), str(value)) for name, value in dict(headers).items() if str(name).lower() not in _OURS]
+    pairs = [
+        (str(name), str(value)) for name, value in dict(headers).items() if str(name).lower() not in _OURS
+    ]
     names = {name.lower(): value for name, value in pairs}
     if "content-type" not in names and (body or status >= 300):
         pairs.append(("Content-Type", _content_type(call.protocol)))
@@ -256,7 +284,11 @@ _OURS = frozenset({"content-length", "status", "date", "server", "connection", "
 
 
 def _content_type(protocol: str) -> str:
-    kinds = {"json": "application/x-amz-json-1.1", "rest-json": "application/json", "cbor": "application/cbor"}
+    kinds = {
+        "json": "application/x-amz-json-1.1",
+        "rest-json": "application/json",
+        "cbor": "application/cbor",
+    }
     return kinds.get(protocol, "text/xml")
 
 
