@@ -1,0 +1,309 @@
+"""Caches whose servers are real, through boto3 and redis-py."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import redis
+from botocore.exceptions import ClientError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+pytestmark = pytest.mark.engine
+
+DEADLINE = 60.0
+NEVER = Retry(NoBackoff(), 0)
+TOKEN = "correct-horse-battery"
+
+
+class Lab:
+    """A VPC's default network, an application host in it, and caches beside."""
+
+    def __init__(self, aws: Any) -> None:
+        self.aws = aws
+        self.ec2, self.ssm, self.cache = aws.client("ec2"), aws.client("ssm"), aws.client("elasticache")
+        self.iam = aws.client("iam")
+        self.db, self.app, self.host = "", "", ""
+
+    def build(self) -> Lab:
+        self.iam.create_instance_profile(InstanceProfileName="caching")
+        self.db, self.app = (
+            self.ec2.create_security_group(GroupName=name, Description=name)["GroupId"]
+            for name in ("cache-db", "cache-app")
+        )
+        made = self.ec2.run_instances(
+            ImageId="ami-12c6146b",
+            MinCount=1,
+            MaxCount=1,
+            SecurityGroupIds=[self.app],
+            IamInstanceProfile={"Name": "caching"},
+        )
+        self.host = made["Instances"][0]["InstanceId"]
+        self.allow()
+        return self
+
+    def allow(self) -> None:
+        self.ec2.authorize_security_group_ingress(GroupId=self.db, IpPermissions=[self.rule()])
+
+    def revoke(self) -> None:
+        self.ec2.revoke_security_group_ingress(GroupId=self.db, IpPermissions=[self.rule()])
+
+    def rule(self) -> dict[str, Any]:
+        pair = {"GroupId": self.app}
+        return {"IpProtocol": "tcp", "FromPort": 6379, "ToPort": 6379, "UserIdGroupPairs": [pair]}
+
+    def create(self, name: str, **options: Any) -> dict[str, Any]:
+        request = {"Engine": "redis", "CacheNodeType": "cache.t3.micro", "NumCacheNodes": 1, **options}
+        made = self.cache.create_cache_cluster(CacheClusterId=name, SecurityGroupIds=[self.db], **request)
+        assert made["CacheCluster"]["CacheClusterStatus"] == "creating"
+        return self.available(name)
+
+    def describe(self, name: str) -> dict[str, Any]:
+        found = self.cache.describe_cache_clusters(CacheClusterId=name, ShowCacheNodeInfo=True)
+        cluster: dict[str, Any] = found["CacheClusters"][0]
+        return cluster
+
+    def available(self, name: str) -> dict[str, Any]:
+        eventually(lambda: self.describe(name)["CacheClusterStatus"] == "available")
+        return self.describe(name)
+
+    def delete(self, name: str) -> None:
+        self.cache.delete_cache_cluster(CacheClusterId=name)
+        eventually(lambda: self.gone(name))
+
+    def gone(self, name: str) -> bool:
+        found = self.cache.describe_cache_clusters()["CacheClusters"]
+        return name not in {cluster["CacheClusterId"] for cluster in found}
+
+    def through(self, endpoint: dict[str, Any], **options: Any) -> redis.Redis:
+        session = self.ssm.start_session(
+            Target=self.host,
+            DocumentName="AWS-StartPortForwardingSessionToRemoteHost",
+            Parameters={"host": [endpoint["Address"]], "portNumber": [str(endpoint["Port"])]},
+        )
+        port = int(session["StreamUrl"].rpartition(":")[2])
+        return redis.Redis(port=port, decode_responses=True, socket_timeout=20, retry=NEVER, **options)
+
+
+def endpoint_of(cluster: dict[str, Any]) -> dict[str, Any]:
+    endpoint: dict[str, Any] = cluster["CacheNodes"][0]["Endpoint"]
+    return endpoint
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, "the deadline has passed"
+        time.sleep(0.02)
+
+
+def code_of(caught: pytest.ExceptionInfo[ClientError]) -> str:
+    return str(caught.value.response["Error"]["Code"])
+
+
+@pytest.fixture(scope="module")
+def lab(aws: Any) -> Lab:
+    return Lab(aws).build()
+
+
+@pytest.fixture(scope="module")
+def shop(lab: Lab) -> Iterator[dict[str, Any]]:
+    yield lab.create("shop")
+    lab.delete("shop")
+
+
+def test_a_cache_is_described_as_aws_does(lab: Lab, shop: dict[str, Any]) -> None:
+    assert (shop["Engine"], shop["EngineVersion"], shop["NumCacheNodes"]) == ("redis", "7.1.0", 1)
+    assert shop["SecurityGroups"] == [{"SecurityGroupId": lab.db, "Status": "active"}]
+    assert endpoint_of(shop)["Port"] == 6379
+    [plain] = lab.cache.describe_cache_clusters(CacheClusterId="shop")["CacheClusters"]
+    assert "CacheNodes" not in plain
+    waiter = lab.cache.get_waiter("cache_cluster_available")
+    waiter.wait(CacheClusterId="shop", WaiterConfig={"Delay": 1, "MaxAttempts": 1})
+
+
+def test_the_application_host_reaches_it_and_the_notebook_does_not(lab: Lab, shop: dict[str, Any]) -> None:
+    endpoint = endpoint_of(shop)
+    with lab.through(endpoint) as client:
+        assert client.set("cart:1", "3 books")
+        assert client.get("cart:1") == "3 books"
+        assert client.info("server")["server_name"] == "valkey"
+    outside = redis.Redis(host=endpoint["Address"], port=endpoint["Port"], retry=NEVER)
+    with outside, pytest.raises(redis.ResponseError, match="not publicly accessible"):
+        outside.ping()
+
+
+def test_a_revoked_rule_refuses_new_connections_and_leaves_old_ones(lab: Lab, shop: dict[str, Any]) -> None:
+    with lab.through(endpoint_of(shop)) as old, lab.through(endpoint_of(shop)) as new:
+        assert old.ping()
+        lab.revoke()
+        try:
+            assert old.ping()
+            with pytest.raises(redis.ResponseError, match=lab.db):
+                new.ping()
+        finally:
+            lab.allow()
+
+
+def test_administration_is_not_for_clients(lab: Lab, shop: dict[str, Any]) -> None:
+    with lab.through(endpoint_of(shop)) as client, pytest.raises(redis.ResponseError):
+        client.execute_command("SHUTDOWN")
+
+
+def test_a_reboot_and_a_crash_keep_the_data(lab: Lab, shop: dict[str, Any]) -> None:
+    with lab.through(endpoint_of(shop)) as client:
+        client.set("kept", "yes")
+    lab.cache.reboot_cache_cluster(CacheClusterId="shop", CacheNodeIdsToReboot=["0001"])
+    assert lab.describe("shop")["CacheClusterStatus"] in ("rebooting cluster nodes", "available")
+    lab.available("shop")
+    with lab.through(endpoint_of(shop)) as client:
+        assert client.get("kept") == "yes"
+        os.kill(client.info("server")["process_id"], signal.SIGKILL)
+        eventually(lambda: answers(client))
+        assert client.get("kept") == "yes"
+    assert endpoint_of(lab.available("shop")) == endpoint_of(shop)
+
+
+def answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except (redis.ConnectionError, redis.ResponseError):
+        return False
+
+
+def test_an_encrypted_cache_asks_for_tls_and_the_token(lab: Lab) -> None:
+    made = lab.create("safe", Engine="valkey", TransitEncryptionEnabled=True, AuthToken=TOKEN)
+    assert made["AuthTokenEnabled"]
+    tls = {"ssl": True, "ssl_ca_certs": lab.aws.status()["ca_bundle"], "ssl_check_hostname": False}
+    with lab.through(endpoint_of(made), password=TOKEN, **tls) as client:
+        assert client.ping()
+    with lab.through(endpoint_of(made), **tls) as client, pytest.raises(redis.AuthenticationError):
+        client.ping()
+    with lab.through(endpoint_of(made), password=TOKEN) as client, pytest.raises(redis.ConnectionError):
+        client.ping()
+    other = TOKEN[::-1]
+    lab.cache.modify_cache_cluster(
+        CacheClusterId="safe", AuthToken=other, AuthTokenUpdateStrategy="SET", ApplyImmediately=True
+    )
+    lab.available("safe")
+    with lab.through(endpoint_of(made), password=other, **tls) as client:
+        assert client.ping()
+    lab.delete("safe")
+
+
+def test_a_replication_group_of_one_node(lab: Lab) -> None:
+    made = lab.cache.create_replication_group(
+        ReplicationGroupId="pair",
+        ReplicationGroupDescription="one",
+        NumCacheClusters=1,
+        CacheNodeType="cache.t3.micro",
+        SecurityGroupIds=[lab.db],
+    )
+    assert made["ReplicationGroup"]["Status"] == "creating"
+    lab.available("pair-001")
+    [group] = lab.cache.describe_replication_groups(ReplicationGroupId="pair")["ReplicationGroups"]
+    assert (group["Status"], group["MemberClusters"]) == ("available", ["pair-001"])
+    with lab.through(group["NodeGroups"][0]["PrimaryEndpoint"]) as client:
+        assert client.ping()
+    with pytest.raises(ClientError) as caught:
+        lab.cache.delete_cache_cluster(CacheClusterId="pair-001")
+    assert code_of(caught) == "InvalidCacheClusterState"
+    lab.cache.delete_replication_group(ReplicationGroupId="pair")
+    eventually(lambda: lab.gone("pair-001"))
+    with pytest.raises(ClientError) as caught:
+        lab.cache.describe_replication_groups(ReplicationGroupId="pair")
+    assert code_of(caught) == "ReplicationGroupNotFoundFault"
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"CacheClusterId": "1shop"}, "InvalidParameterValue"),
+        ({"CacheClusterId": "shop--2"}, "InvalidParameterValue"),
+        ({"CacheClusterId": "shop"}, "CacheClusterAlreadyExists"),
+        ({"CacheNodeType": "db.t3.micro"}, "InvalidParameterValue"),
+        ({"NumCacheNodes": 2}, "InvalidParameterValue"),
+        ({"Engine": "memcached"}, "InsufficientCacheClusterCapacity"),
+        ({"Engine": "oracle"}, "InvalidParameterValue"),
+        ({"EngineVersion": "3.1"}, "InvalidParameterValue"),
+        ({"CacheSubnetGroupName": "none"}, "CacheSubnetGroupNotFoundFault"),
+        ({"SecurityGroupIds": ["sg-0123456789abcdef0"]}, "InvalidParameterValue"),
+        ({"AuthToken": TOKEN}, "InvalidParameterCombination"),
+        ({"AuthToken": "short", "TransitEncryptionEnabled": True}, "InvalidParameterValue"),
+    ],
+)
+def test_bad_requests_get_the_codes_of_aws(
+    lab: Lab, shop: dict[str, Any], options: dict[str, Any], code: str
+) -> None:
+    request = {
+        "CacheClusterId": "fresh",
+        "Engine": "redis",
+        "CacheNodeType": "cache.t3.micro",
+        "NumCacheNodes": 1,
+    }
+    with pytest.raises(ClientError) as caught:
+        lab.cache.create_cache_cluster(**{**request, **options})
+    assert code_of(caught) == code
+
+
+def test_groups_that_need_more_servers_are_refused(lab: Lab) -> None:
+    for shape in ({"NumCacheClusters": 2}, {"ReplicasPerNodeGroup": 1}, {"NumNodeGroups": 2}):
+        with pytest.raises(ClientError) as caught:
+            lab.cache.create_replication_group(
+                ReplicationGroupId="big",
+                ReplicationGroupDescription="x",
+                CacheNodeType="cache.t3.micro",
+                **shape,
+            )
+        assert code_of(caught) == "InsufficientCacheClusterCapacity"
+    assert lab.cache.describe_replication_groups()["ReplicationGroups"] == []
+
+
+def test_subnet_groups_are_checked_and_kept_while_in_use(lab: Lab, shop: dict[str, Any]) -> None:
+    with pytest.raises(ClientError) as caught:
+        lab.cache.create_cache_subnet_group(
+            CacheSubnetGroupName="bad",
+            CacheSubnetGroupDescription="x",
+            SubnetIds=["subnet-0123456789abcdef0"],
+        )
+    assert code_of(caught) == "InvalidSubnet"
+    subnets = [subnet["SubnetId"] for subnet in lab.ec2.describe_subnets()["Subnets"]][:2]
+    lab.cache.create_cache_subnet_group(
+        CacheSubnetGroupName="caches", CacheSubnetGroupDescription="x", SubnetIds=subnets
+    )
+    lab.cache.delete_cache_subnet_group(CacheSubnetGroupName="caches")
+    with pytest.raises(ClientError) as caught:
+        lab.cache.describe_cache_subnet_groups(CacheSubnetGroupName="caches")
+    assert code_of(caught) == "CacheSubnetGroupNotFoundFault"
+
+
+def test_engine_versions_are_listed(lab: Lab) -> None:
+    found = lab.cache.describe_cache_engine_versions(Engine="valkey", DefaultOnly=True)["CacheEngineVersions"]
+    assert [version["CacheParameterGroupFamily"] for version in found] == ["valkey8"]
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_caches_survive_their_server(own_aws: Any, how: str) -> None:
+    own_aws.start()
+    lab = Lab(own_aws).build()
+    before = lab.create("shop")
+    with lab.through(endpoint_of(before)) as client:
+        client.set("kept", "yes")
+        client.execute_command("WAITAOF", 0, 0, 0)
+    if how == "stop":
+        own_aws.stop()
+    else:
+        os.kill(own_aws.status()["pid"], signal.SIGKILL)
+    own_aws.start()
+    after = Lab(own_aws)
+    after.host = lab.host
+    assert endpoint_of(after.available("shop")) == endpoint_of(before)
+    with after.through(endpoint_of(before)) as client:
+        assert client.get("kept") == "yes"
+    engines = {engine["status"] for engine in own_aws.status()["engines"]}
+    assert engines <= {"running", "available"}
