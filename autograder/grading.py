@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import boto3
+
 from autograder.examiner import environment, localaws
 from autograder.outcome import Finding, Verdict, find_outcome
 
@@ -33,6 +35,7 @@ class GradingAccount:
             self._status = localaws(
                 "status", "--json", "--state", str(self._state), env=self._own_environment()
             )
+            self._wake_rds()
         except BaseException:
             self._remove()
             raise
@@ -45,11 +48,10 @@ class GradingAccount:
 
     def environment(self, folder: Path) -> dict[str, str]:
         """What the learner's code gets to reach the account; the certificates are copied into its folder."""
-        keys = json.loads(Path(self._status["credentials"]).read_text(encoding="utf-8"))["owner"]
         bundle = folder / "localaws-ca.pem"
         shutil.copyfile(self._status["ca_bundle"], bundle)
         bundle.chmod(0o644)
-        return environment(self._status | {"ca_bundle": bundle}, keys) | {"LAB_BACKEND": "local"}
+        return environment(self._status | {"ca_bundle": bundle}, self._keys()) | {"LAB_BACKEND": "local"}
 
     def judge(self, outcome: str, values: Mapping[str, object]) -> Verdict:
         """The verdict of `autograder check` in a process of its own; a check that takes too long earns nothing."""
@@ -75,6 +77,16 @@ class GradingAccount:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
+
+    def _keys(self) -> dict[str, str]:
+        keys: dict[str, str] = json.loads(Path(self._status["credentials"]).read_text(encoding="utf-8"))["owner"]
+        return keys
+
+    def _wake_rds(self) -> None:
+        """Have localaws make its certificates, which it does at the first call of RDS."""
+        keys, region = self._keys(), self._status["region"]
+        session = boto3.Session(keys["access_key_id"], keys["secret_access_key"], region_name=region)
+        session.client("rds", endpoint_url=self._status["endpoint_url"]).describe_db_instances()
 
     def _own_environment(self) -> dict[str, str]:
         inherited = {
