@@ -99,7 +99,7 @@ class DBInstance(base.DBInstance):
         elif self.work_changes().keys() == {"master_user_password"}:
             self.status = "resetting-master-credentials"
         else:
-            self.status = STATUS.get(kinds[0], self.resting_status) if kinds else self.resting_status
+            self.status = next((STATUS[kind] for kind in kinds if kind in STATUS), self.resting_status)
 
     def work_changes(self) -> dict[str, JSON]:
         """Changes of the modification at the head of the work."""

@@ -33,6 +33,9 @@ DEFAULTS = {
 }
 """What RDS sets in a default parameter group, where it differs from PostgreSQL (source `system`)."""
 
+OFFERED = range(11, 20)
+"""Major versions of RDS for PostgreSQL; one without binaries here is checked against the preferred ones."""
+
 MODELLED = frozenset({"shared_buffers", "huge_pages"})
 """Accepted and shown as on RDS; the server keeps its own small value, so that many fit on one machine."""
 
@@ -123,11 +126,11 @@ class Parameter:
 
 def family_parameters(family: str) -> dict[str, Parameter] | None:
     """Every parameter of a PostgreSQL family by name; None for the families of other engines."""
-    match = re.match(r"postgres(\d+)", family)
+    match = re.match(r"postgres(\d+)\Z", family)
     everything = find_all()
-    if match is None or not everything:
+    if match is None or not everything or int(match[1]) not in OFFERED:
         return None
-    major = int(match.group(1))
+    major = int(match[1])
     binaries = next((each for each in everything if each.major == major), everything[0])
     return _parameters(binaries, major)
 

@@ -198,26 +198,25 @@ def test_events_are_searched(rds: Any, shop: str) -> None:
     assert refused(rds.describe_events, Duration=0) == "InvalidParameterValue"
 
 
+def renamed(rds: Any, old: str, new: str, port: int) -> dict[str, Any]:
+    rds.modify_db_instance(
+        DBInstanceIdentifier=old, NewDBInstanceIdentifier=new, DBPortNumber=port, ApplyImmediately=True
+    )
+    fix.eventually(
+        lambda: {each["DBInstanceIdentifier"] for each in rds.describe_db_instances()["DBInstances"]},
+        lambda names: new.lower() in names and old not in names,
+    )
+    shown: dict[str, Any] = fix.available(rds, new)
+    return shown
+
+
 def test_rename_and_port(aws: Any, rds: Any, shop: str) -> None:
-    arn = fix.instance(rds, shop)["DbiResourceId"]
-    rds.modify_db_instance(
-        DBInstanceIdentifier=shop, NewDBInstanceIdentifier="Store", DBPortNumber=5433, ApplyImmediately=True
-    )
-    fix.eventually(
-        lambda: [each["DBInstanceIdentifier"] for each in rds.describe_db_instances()["DBInstances"]],
-        lambda names: "store" in names and shop not in names,
-    )
-    shown = fix.available(rds, "store")
-    assert (shown["DbiResourceId"], shown["Endpoint"]["Port"]) == (arn, 5433)
+    before = fix.instance(rds, shop)["DbiResourceId"]
+    shown = renamed(rds, shop, "Store", 5433)
+    assert (shown["DBInstanceIdentifier"], shown["DbiResourceId"]) == ("store", before)
+    assert shown["Endpoint"]["Port"] == 5433
     fix.connect(aws, shown).close()
-    rds.modify_db_instance(
-        DBInstanceIdentifier="store", NewDBInstanceIdentifier=shop, DBPortNumber=5432, ApplyImmediately=True
-    )
-    fix.eventually(
-        lambda: rds.describe_db_instances()["DBInstances"],
-        lambda all_: all_[0]["DBInstanceIdentifier"] == shop,
-    )
-    fix.available(rds, shop)
+    fix.connect(aws, renamed(rds, "store", shop, 5432)).close()
 
 
 def test_deletion_is_protected_and_final(rds: Any, shop: str) -> None:
