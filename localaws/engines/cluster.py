@@ -45,7 +45,9 @@ def _copy_folder(source: str, target: str, relative: str, account: Account | Non
     os.mkdir(target, 0o700)  # noqa: PTH102 - a thousand files: Path objects would double the time
     if account is not None:
         os.chown(target, account.uid, account.gid)
-    for entry in os.scandir(source):
+    with os.scandir(source) as found:
+        entries = list(found)
+    for entry in entries:
         name = f"{relative}{entry.name}"
         if skip(name):
             continue

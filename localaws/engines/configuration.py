@@ -55,7 +55,8 @@ def effective(settings: Mapping[str, str], *, major: int, durable: bool, log: Pa
     """Return all settings that a server gets, ours last."""
     given = {name: value for name, value in settings.items() if name not in NOT_OURS_TO_GIVE}
     version = {"io_method": "sync"} if major >= 18 else {}
-    safety = {} if durable else {"fsync": "off", "synchronous_commit": "off"}
+    # without fsync only a crash of the machine loses rows, never one of the server
+    safety = {} if durable else {"fsync": "off"}
     return DEFAULTS | version | given | OWN | safety | {"log_directory": str(log)}
 
 

@@ -14,6 +14,8 @@ GROUPS = ("rds_password", "rds_replication", "rds_iam")
 PREDEFINED = {
     "pg_monitor": 10,
     "pg_signal_backend": 10,
+    "pg_read_all_data": 14,
+    "pg_write_all_data": 14,
     "pg_checkpoint": 15,
     "pg_use_reserved_connections": 16,
     "pg_create_subscription": 16,

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from localaws.engines import configuration, process
 from localaws.engines.account import engine_account, private_folder
@@ -132,6 +134,7 @@ class ValkeyServer:
             password=(self.home / "admin").read_text(),
             decode_responses=True,
             protocol=2,
+            retry=Retry(NoBackoff(), 0),
         )
 
     def stop(self, *, immediate: bool = False) -> None:

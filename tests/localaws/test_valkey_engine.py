@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from localaws.engines.binaries import EngineMissing, find_valkey
 from localaws.engines.process import EngineFailed, polling
@@ -34,8 +36,13 @@ def server(folder: Path) -> Iterator[ValkeyServer]:
     made.remove()
 
 
-def client(server: ValkeyServer, **options: str) -> redis.Redis:
-    return redis.Redis(unix_socket_path=str(server.socket), decode_responses=True, **options)
+def client(server: ValkeyServer, password: str | None = None) -> redis.Redis:
+    return redis.Redis(
+        unix_socket_path=str(server.socket),
+        decode_responses=True,
+        password=password,
+        retry=Retry(NoBackoff(), 0),
+    )
 
 
 def test_serves_with_its_settings_on_a_socket_only(server: ValkeyServer) -> None:

@@ -1,0 +1,100 @@
+"""The reconciler: wakes, repeats, never runs two jobs of one key at a time, and stops everything."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from localaws.reconcile import Reconciler
+
+DEADLINE = 10.0
+
+
+class Counter:
+    """A controller that calls a function at each look."""
+
+    def __init__(self, look: Callable[[], None]) -> None:
+        self.look = look
+        self.stopped = False
+
+    def reconcile(self) -> None:
+        self.look()
+
+    def shutdown(self) -> None:
+        self.stopped = True
+
+
+@pytest.fixture
+def reconciler() -> Iterator[Reconciler]:
+    made = Reconciler()
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_looks_when_woken_and_again_by_itself(reconciler: Reconciler) -> None:
+    looks = threading.Semaphore(0)
+    reconciler.add(Counter(lambda: looks.release()))
+    for _ in range(3):
+        assert looks.acquire(timeout=DEADLINE)
+
+
+def test_a_controller_that_fails_does_not_stop_the_others(reconciler: Reconciler) -> None:
+    looks = threading.Semaphore(0)
+
+    def fail() -> None:
+        raise RuntimeError("broken")
+
+    reconciler.add(Counter(fail))
+    reconciler.add(Counter(lambda: looks.release()))
+    for _ in range(2):
+        assert looks.acquire(timeout=DEADLINE)
+
+
+def test_one_job_of_a_key_at_a_time(reconciler: Reconciler) -> None:
+    started, go_on, done = threading.Event(), threading.Event(), threading.Event()
+
+    def slow() -> None:
+        started.set()
+        go_on.wait(DEADLINE)
+
+    assert reconciler.submit("db", slow)
+    assert started.wait(DEADLINE)
+    assert not reconciler.submit("db", done.set)
+    assert reconciler.submit("other", done.set)
+    assert done.wait(DEADLINE)
+    go_on.set()
+
+
+def test_a_failed_job_is_held_back_and_then_tried_again(reconciler: Reconciler) -> None:
+    tries = threading.Semaphore(0)
+
+    def fail() -> None:
+        tries.release()
+        raise RuntimeError("not yet")
+
+    reconciler.add(Counter(lambda: reconciler.submit("db", fail) and None))
+    assert tries.acquire(timeout=DEADLINE)
+    assert tries.acquire(timeout=DEADLINE)
+
+
+def test_stop_waits_for_jobs_and_stops_the_controllers() -> None:
+    reconciler = Reconciler()
+    reconciler.start()
+    controller = Counter(lambda: None)
+    reconciler.add(controller)
+    finished = threading.Event()
+    started = threading.Event()
+
+    def job() -> None:
+        started.set()
+        finished.set()
+
+    reconciler.submit("db", job)
+    assert started.wait(DEADLINE)
+    reconciler.stop()
+    assert finished.is_set()
+    assert controller.stopped
+    assert not reconciler.submit("db", job)
