@@ -46,8 +46,8 @@ def _parser() -> argparse.ArgumentParser:
         verbs,
         "reset",
         _reset,
-        "delete all resources and data at once, without asking; the access keys, the certificate authority and "
-        "the port stay, and a server that was running runs again, empty",
+        "delete all resources and data at once, without asking; access keys, certificate authority and port "
+        "stay, and a server that was running runs again, empty",
     )
     env = _verb(verbs, "env", _env, "print the variables that point boto3 and the AWS CLI here")
     env.add_argument("--json", action="store_true", help="print them as JSON instead of as shell commands")
@@ -75,7 +75,7 @@ def _start(options: argparse.Namespace) -> int:
     if options.foreground:
         sys.stdout.flush()
         command = daemon.command(state, options.port)
-        os.execve(command[0], command, daemon.environment())
+        os.execve(command[0], command, daemon.environment())  # noqa: S606 - this very interpreter
     found, new = daemon.start(state, options.port)
     place = f" --state {shlex.quote(str(state.path))}" if options.state else ""
     print(f"Local AWS {'is up' if new else 'was already up'}: {found.endpoint_url} (state: {state.path})")

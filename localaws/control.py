@@ -126,7 +126,7 @@ class ControlPlane:
             self._depth -= 1
 
     def settle(self, service: str, account_id: str, region: str, name: str, /, **arguments: JSON) -> None:
-        """Write what really happened back into the model, by the settlement `name` of `service`; journaled."""
+        """Write what really happened back into the model by the settlement `name`, and journal it."""
         stamp: dict[str, Any] = {"seed": secrets.token_hex(8), "time": time.time_ns() // 1000}
         fact = {
             "service": service,
@@ -160,7 +160,7 @@ class ControlPlane:
             callback()
 
     def restore(self) -> None:
-        """Bring the model back: the snapshot, then every journaled change at its own time and with its own seed."""
+        """Bring the model back: the snapshot, then every journaled change at its own time with its own seed."""
         with self.lock:
             self.replaying = True
             try:

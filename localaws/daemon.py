@@ -100,7 +100,7 @@ def environment() -> dict[str, str]:
 
 def _spawn(state: StateDir, port: int | None) -> Running:
     reading, writing = os.pipe()
-    with open(os.open(state.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
+    with os.fdopen(os.open(state.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
         process = subprocess.Popen(
             [*command(state, port), "--report", str(writing)],
             stdin=subprocess.DEVNULL,

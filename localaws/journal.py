@@ -1,6 +1,6 @@
 """The journal: every change of the model, on disk before it is answered.
 
-A segment is a row of records: length and CRC-32 (big-endian, 4 bytes each), then one line of JSON, then raw bytes.
+A segment is a row of records: length and CRC-32 (big-endian, 4 bytes each), one line of JSON, raw bytes.
 """
 
 from __future__ import annotations

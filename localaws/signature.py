@@ -1,4 +1,4 @@
-"""Verification of AWS signatures: Version 4 in headers and presigned URLs, Version 2 in S3's presigned URLs."""
+"""Verification of AWS signatures: Version 4 in headers and presigned URLs, Version 2 in those of S3."""
 
 from __future__ import annotations
 
@@ -17,8 +17,14 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 SKEW_SECONDS = 15 * 60
 SUBRESOURCES = frozenset(
-    ["accelerate", "acl", "cors", "defaultObjectAcl", "delete", "lifecycle", "location", "logging", "notification", "partNumber", "policy", "requestPayment", "restore", "tagging", "torrent", "uploadId", "uploads", "versionId", "versioning", "versions", "website", "response-cache-control", "response-content-disposition", "response-content-encoding", "response-content-language", "response-content-type", "response-expires"]
-)
+    (
+        "accelerate", "acl", "cors", "defaultObjectAcl", "delete", "lifecycle", "location", "logging",
+        "notification", "partNumber", "policy", "requestPayment", "restore", "tagging", "torrent",
+        "uploadId", "uploads", "versionId", "versioning", "versions", "website", "response-cache-control",
+        "response-content-disposition", "response-content-encoding", "response-content-language",
+        "response-content-type", "response-expires",
+    )
+)  # fmt: skip
 
 
 class Refusal(Enum):

@@ -40,14 +40,14 @@ class Snapshots:
         return groups
 
     def save(self, journal: int, changed: dict[str, bytes]) -> None:
-        """Make `changed` groups and the unchanged ones before it the snapshot that journal segment `journal` follows."""
+        """Store the `changed` groups beside the unchanged ones; journal segment `journal` follows this snapshot."""
         generation = int(self._manifest["generation"]) + 1
         names = {group: f"{group}-{generation}.pickle" for group in changed}
         for group, blob in changed.items():
             self._write(self._folder / names[group], blob)
         self._manifest = {"generation": generation, "journal": journal, "groups": {**self._groups, **names}}
         self._write(self._folder / f"{MANIFEST}.new", json.dumps(self._manifest).encode())
-        os.replace(self._folder / f"{MANIFEST}.new", self._folder / MANIFEST)
+        (self._folder / f"{MANIFEST}.new").replace(self._folder / MANIFEST)
         self._sync_folder()
         current = set(self._groups.values())
         for path in self._folder.glob("*.pickle"):
@@ -55,7 +55,7 @@ class Snapshots:
                 path.unlink()
 
     def _write(self, path: Path, content: bytes) -> None:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
             stream.write(content)
             stream.flush()
             if self._durable:

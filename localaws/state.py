@@ -47,7 +47,7 @@ class KeyPair:
 
 @dataclass(frozen=True)
 class Identity:
-    """What makes identifiers repeatable: a seed and the moment (epoch microseconds) the account was opened."""
+    """What makes identifiers repeatable: a seed, and the moment (epoch microseconds) of the account's birth."""
 
     seed: str
     born: int
@@ -139,7 +139,7 @@ class StateDir:
             stream.flush()
             if self.durable:
                 os.fsync(stream.fileno())
-        os.replace(temporary, target)
+        Path(temporary).replace(target)
 
     def read_json(self, name: str) -> Any:
         """Return the parsed file, or None when it does not exist."""

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("localaws")
 
 READS = (
-    "Describe", "Get", "List", "Head", "Query", "Scan", "BatchGet", "TransactGet", "Lookup", "Search", "Select",
-    "Estimate", "Simulate", "Validate", "Preview", "Filter", "Decrypt", "Encrypt", "ReEncrypt", "GenerateData",
-    "GenerateRandom", "GenerateMac", "Verify", "Sign",
+    "Describe", "Get", "List", "Head", "Query", "Scan", "BatchGet", "TransactGet", "Lookup", "Search",
+    "Select", "Estimate", "Simulate", "Validate", "Preview", "Filter", "Decrypt", "Encrypt",
+    "ReEncrypt", "GenerateData", "GenerateRandom", "GenerateMac", "Verify", "Sign",
 )  # fmt: skip
 WRITING_READS = frozenset({"GetSessionToken", "GetFederationToken"})
 
@@ -126,7 +126,7 @@ class Dispatcher:
         lightweight.install()
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
-        self._inference = DomainDispatcherApplication(lambda service: None)
+        self._inference = DomainDispatcherApplication(_no_application)
         self._backend_for_host = lru_cache(maxsize=256)(self._inference.get_backend_for_host)
         self._maps: dict[str, Map] = {}
 
@@ -200,6 +200,10 @@ class Dispatcher:
         return self._maps[service]
 
 
+def _no_application(service: str) -> Any:
+    raise LookupError(service)
+
+
 def _url_map(service: str) -> Map:
     from moto.backends import get_backend
     from moto.core import DEFAULT_ACCOUNT_ID
@@ -246,6 +250,9 @@ def _moto_request(request: Request) -> Any:
     from moto.core import request as moto_request
 
     environ = _environ(request)
+    if request.method == "PUT" and environ["CONTENT_TYPE"].startswith(FORM):
+        # moto would parse an upload by curl -d or urllib as a form, and lose it.
+        environ["CONTENT_TYPE"] = "binary/octet-stream"
     environ[moto_request.PRESERVED_HEADER_NAMES_ENVIRON_KEY] = {
         moto_request.environ_key_for_header(name): name
         for name in request.headers

@@ -30,7 +30,7 @@ class Offerings(dict[str, Any]):
 
     def get(self, region: str, default: Any = None) -> Any:
         """Return the offerings of `region`, or `default` when moto knows none."""
-        return self[region] if region in self else default
+        return self[region] if region in self else default  # noqa: SIM401 - get itself
 
 
 class _Loader(SourceFileLoader):
@@ -61,13 +61,9 @@ class _Finder(MetaPathFinder):
 
 
 def _untracked(kind: type, *_: Any, **__: Any) -> Any:
-    return super(_base_model(), kind).__new__(kind)
-
-
-def _base_model() -> type:
     from moto.core.common_models import BaseModel
 
-    return BaseModel  # type: ignore[no-any-return, unused-ignore]
+    return super(BaseModel, kind).__new__(kind)  # type: ignore[arg-type, unused-ignore]
 
 
 def install() -> None:

@@ -28,7 +28,7 @@ def found_nothing(call: Call, answer: Answer) -> bool:
 
 
 def poll(call: Call, perform: Callable[[Call], Answer]) -> Answer:
-    """Ask again and again, without waiting in between calls' locks, until something came or the time is over."""
+    """Ask again and again, holding no lock in between, until something came or the time is over."""
     once, patience = _without_wait(call)
     deadline = time.monotonic() + min(patience, LONGEST_SECONDS)
     while True:
