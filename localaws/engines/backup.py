@@ -14,6 +14,7 @@ from localaws.engines import configuration
 from localaws.engines.account import Account, engine_account, private_folder
 from localaws.engines.cluster import WAL_SEGMENT, copy_tree, make_durable
 from localaws.engines.process import EngineFailed
+from localaws.engines.spread import spread
 
 SLOT = "localaws_snapshot"
 LEFT_OUT = (
@@ -85,6 +86,7 @@ def folder_at_once(target: Path, account: Account | None, *, durable: bool) -> I
     """Yield a folder that becomes `target` when all went well, and disappears when not."""
     unfinished = target.with_name(f"{target.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
+    spread(target.parent)
     private_folder(unfinished, account)
     try:
         yield unfinished

@@ -22,6 +22,7 @@ from localaws.engines.cluster import copy_tree, make_durable, new_identity
 from localaws.engines.pidfile import PidFile
 from localaws.engines.process import EngineFailed
 from localaws.engines.rights import ADMIN, database_statements, master_statements
+from localaws.engines.spread import spread
 from localaws.engines.template import template_for
 
 START_DEADLINE = 120.0
@@ -121,6 +122,7 @@ class PostgresServer:
 
     def _prepare_home(self) -> None:
         self.remove()
+        spread(self.home.parent)
         private_folder(self.home, self.account)
 
     def _enter_home(self, admin_password: str, settings: Mapping[str, str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from localaws.engines.account import Account, engine_account, private_folder
 from localaws.engines.binaries import PostgresBinaries
 from localaws.engines.cluster import copy_tree, make_durable
+from localaws.engines.spread import spread
 from localaws.engines.template import Template, template_for
 
 _COPYING = threading.Lock()
@@ -24,6 +25,7 @@ def prepare(root: Path, binaries: PostgresBinaries, *, durable: bool) -> None:
             return
         for old in root.glob("spare-*"):
             shutil.rmtree(old)
+        spread(root)
         account = engine_account()
         unfinished = private_folder(spare.with_suffix(".unfinished"), account)
         copy_tree(template.data, unfinished / "data", account)

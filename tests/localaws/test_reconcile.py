@@ -75,7 +75,10 @@ def test_a_failed_job_is_held_back_and_then_tried_again(reconciler: Reconciler) 
         tries.release()
         raise RuntimeError("not yet")
 
-    reconciler.add(Counter(lambda: reconciler.submit("db", fail) and None))
+    def look() -> None:
+        reconciler.submit("db", fail)
+
+    reconciler.add(Counter(look))
     assert tries.acquire(timeout=DEADLINE)
     assert tries.acquire(timeout=DEADLINE)
 
