@@ -160,7 +160,7 @@ class ControlPlane:
             callback()
 
     def restore(self) -> None:
-        """Bring the model back: the snapshot, then every journaled change at its own time with its own seed."""
+        """Bring the model back: the snapshot, then every journaled change at its own time and seed."""
         with self.lock:
             self.replaying = True
             try:

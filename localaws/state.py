@@ -47,7 +47,7 @@ class KeyPair:
 
 @dataclass(frozen=True)
 class Identity:
-    """What makes identifiers repeatable: a seed, and the moment (epoch microseconds) of the account's birth."""
+    """What makes identifiers repeatable: a seed, and the account's birth in epoch microseconds."""
 
     seed: str
     born: int
