@@ -15,8 +15,9 @@ from pathlib import Path
 from localaws.errors import LocalawsError
 
 FALLBACK = "127.0.0.1"
-PORTS = range(15432, 16432)
+PORTS = "15432-16431"
 """Ports for machines whose only loopback address is 127.0.0.1 (macOS, some containers)."""
+PORTS_VARIABLE = "LOCALAWS_ENDPOINT_PORTS"
 
 _IN_USE = {errno.EADDRINUSE, errno.EACCES}
 
@@ -37,12 +38,13 @@ class Addresses:
     """Claims addresses for endpoints and remembers them in `addresses.json`.
 
     `seed` tells users and states apart: each has a /24 of 127.0.0.0/8. `ports` is the range for machines
-    where only 127.0.0.1 can be bound, and for ports that somebody else holds on every address.
+    where only 127.0.0.1 can be bound, and for ports that somebody else holds on every address; without
+    it LOCALAWS_ENDPOINT_PORTS counts, for example 20000-20999.
     """
 
-    def __init__(self, path: Path, *, seed: str, ports: range = PORTS) -> None:
+    def __init__(self, path: Path, *, seed: str, ports: range | None = None) -> None:
         self._path = path
-        self._ports = ports
+        self._ports = ports or _chosen_ports()
         self._lock = threading.Lock()
         digest = hashlib.sha256(f"{os.getuid()}:{seed}".encode()).digest()
         self._prefix = f"127.{64 + digest[0] % 128}.{digest[1]}"
@@ -120,6 +122,14 @@ def _read(path: Path) -> dict[str, tuple[int, Address]]:
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def _chosen_ports() -> range:
+    text = os.environ.get(PORTS_VARIABLE, PORTS)
+    first, _, last = text.partition("-")
+    if not (first.isdigit() and last.isdigit() and 0 < int(first) <= int(last) < 65536):
+        raise AddressError(f"{PORTS_VARIABLE} is {text!r}. Give a range of ports, for example {PORTS}.")
+    return range(int(first), int(last) + 1)
 
 
 def _bindable(address: str) -> bool:

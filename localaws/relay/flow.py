@@ -57,22 +57,22 @@ class Pipe:
             return
         if sent != len(data):
             self.held = data[sent:]
-            self.flow.balance()
+            self.flush()
 
     def flush(self) -> None:
-        """Send what was held back; the source is read again when all of it has left."""
+        """Send what was held back ; TLS takes a record at a time."""
         try:
-            sent = self.send(self.held)
+            while self.held:
+                self.held = self.held[self.send(self.held) :]
         except AGAIN:
+            self.flow.balance()
             return
         except OSError:
             self.flow.broken(self)
             return
-        self.held = self.held[sent:]
-        if not self.held:
-            self.flow.balance()
-            if not self.open:
-                self.flow.ended(self)
+        self.flow.balance()
+        if not self.open:
+            self.flow.ended(self)
 
 
 class Flow:

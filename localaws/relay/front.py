@@ -220,8 +220,10 @@ class Front:
                 client.close()
                 log.warning("a connection was turned away: %d are open already", self._most_sessions)
                 continue
-            with contextlib.suppress(OSError):  # a client that has left again
+            try:
                 enter(client)
+            except OSError:  # it has left again
+                client.close()
 
     def _turn_away(self, listener: socket.socket, error: OSError) -> None:
         """No descriptor is left: without this, the waiting client would keep the loop busy for ever."""

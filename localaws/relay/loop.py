@@ -114,8 +114,10 @@ class Loop:
 
     def forget(self, fd: int) -> None:
         """Watch a descriptor no more; needed before it is closed."""
-        if self._handlers.pop(fd, None) is not None:
+        if fd in self._handlers:
             self._poller.set(fd, 0)
+            # last: a script that nobody holds any more ends here, and closes its socket
+            del self._handlers[fd]
 
     def later(self, seconds: float, action: Callable[[], None]) -> Timer:
         """Run something once, after some seconds."""

@@ -8,7 +8,7 @@ import struct
 
 from localaws.relay.loop import Steps
 from localaws.relay.session import Session
-from localaws.relay.steps import connect, handshake, part, peek, read_exactly, read_to_end, send_all
+from localaws.relay.steps import connect, part, peek, read_exactly, read_to_end, send_all
 
 _SSL_REQUEST = 80877103
 _GSS_REQUEST = 80877104
@@ -46,7 +46,7 @@ def _greet(session: Session) -> Steps[bytes]:
     """Negotiate encryption and return the startup (or cancel) packet."""
     context = session.door.context
     if (yield from peek(session.client)) == _TLS_RECORD and context:
-        session.client = yield from handshake(session.client, context)
+        yield from session.encrypt(context)
     while True:
         header = yield from read_exactly(session.client, 8)
         length, code = struct.unpack("!II", header)
@@ -54,7 +54,7 @@ def _greet(session: Session) -> Steps[bytes]:
         if code == _SSL_REQUEST and length == 8 and plain:
             yield from send_all(session.client, b"S" if context else b"N")
             if context:
-                session.client = yield from handshake(session.client, context)
+                yield from session.encrypt(context)
         elif code == _GSS_REQUEST and length == 8 and plain:
             yield from send_all(session.client, b"N")
         elif 8 <= length <= _LONGEST_STARTUP:

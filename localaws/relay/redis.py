@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from localaws.relay.loop import Steps
 from localaws.relay.session import Session
-from localaws.relay.steps import connect, handshake, read_some, send_all
+from localaws.relay.steps import connect, read_some, send_all
 
 _ANSWERS = 32
 _LONGEST_COMMAND = 65536
@@ -14,7 +14,7 @@ def serve(session: Session) -> Steps[None]:
     """Bring a client to its server, or tell it why not."""
     context = session.door.context
     if context and session.door.endpoint.force_tls:
-        session.client = yield from handshake(session.client, context)
+        yield from session.encrypt(context)
     refusal = yield from session.admit()
     if refusal:
         yield from _refuse(session, refusal.message)

@@ -14,7 +14,7 @@ from localaws.network import OUTSIDE_IP, Origin, Refusal, Target
 from localaws.relay.endpoint import Connection, Endpoint
 from localaws.relay.flow import Flow, Inspector
 from localaws.relay.loop import Loop, Offload, Steps, Timer
-from localaws.relay.steps import Gone
+from localaws.relay.steps import Gone, handshake
 
 log = logging.getLogger(__name__)
 
@@ -77,15 +77,26 @@ class Session:
         else:
             self._release()
 
+    def encrypt(self, context: ssl.SSLContext) -> Steps[None]:
+        """Turn the connection into a TLS one."""
+        secure = context.wrap_socket(self.client, server_side=True, do_handshake_on_connect=False)
+        self.client = secure
+        yield from handshake(secure)
+
     def admit(self) -> Steps[Refusal | None]:
         """Ask the network model; it may wait for the control plane, so a worker asks."""
         if self.door.refusal:
             return self.door.refusal
         refusal: Refusal | None = yield Offload(self._ask)
+        if self.client.fileno() < 0:
+            raise Gone
         return refusal
 
     def flow(self, server: socket.socket, inspect: Inspector | None = None) -> None:
         """Hand both sockets over to the fast path."""
+        if self.client.fileno() < 0:
+            server.close()
+            raise Gone
         if self._deadline:
             self._deadline.cancel()
         server.setblocking(False)

@@ -75,22 +75,17 @@ def send_all(sink: socket.socket, data: bytes) -> Steps[None]:
             yield Ready(sink.fileno(), WRITE)
 
 
-def handshake(client: socket.socket, context: ssl.SSLContext) -> Steps[ssl.SSLSocket]:
-    """Turn an accepted connection into a TLS one."""
-    secure = context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
-    try:
-        while True:
-            try:
-                secure.do_handshake()
-            except ssl.SSLWantWriteError:
-                yield Ready(secure.fileno(), WRITE)
-            except ssl.SSLWantReadError:
-                yield Ready(secure.fileno(), READ)
-            else:
-                return secure
-    except BaseException:
-        secure.close()
-        raise
+def handshake(secure: ssl.SSLSocket) -> Steps[None]:
+    """Shake hands as the server."""
+    while True:
+        try:
+            secure.do_handshake()
+        except ssl.SSLWantWriteError:
+            yield Ready(secure.fileno(), WRITE)
+        except ssl.SSLWantReadError:
+            yield Ready(secure.fileno(), READ)
+        else:
+            return
 
 
 def connect(path: Path) -> Steps[socket.socket]:

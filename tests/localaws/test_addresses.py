@@ -92,6 +92,17 @@ def test_when_nothing_is_free_the_message_names_the_range(
             addresses.claim("rds:a", 5432)
 
 
+def test_the_range_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    only_one_loopback(monkeypatch)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    monkeypatch.setenv("LOCALAWS_ENDPOINT_PORTS", f"{port}-{port}")
+    assert Addresses(tmp_path / "addresses.json", seed="x").claim("rds:a", 5432).port == port
+    monkeypatch.setenv("LOCALAWS_ENDPOINT_PORTS", "many")
+    with pytest.raises(AddressError, match="a range of ports"):
+        Addresses(tmp_path / "addresses.json", seed="x")
+
+
 def test_a_damaged_file_costs_only_the_memory(tmp_path: Path) -> None:
     (tmp_path / "addresses.json").write_text('{"rds:a": ')
     assert Addresses(tmp_path / "addresses.json", seed="x").claim("rds:a", 5432).port == 5432

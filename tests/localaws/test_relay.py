@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import resource
 import shutil
 import socket
 import ssl
@@ -241,6 +243,38 @@ def test_a_client_that_never_finishes_its_handshake_holds_up_nobody(shop: Shop) 
         assert lazy.recv(1) == b"S"
         lazy.sendall(b"\x16")
         shop.connect(sslmode="require").close()
+
+
+def test_a_client_in_its_handshake_is_dropped_with_its_endpoint(shop: Shop) -> None:
+    with shop.dial() as lazy:
+        lazy.sendall(struct.pack("!II", 8, 80877103))
+        assert lazy.recv(1) == b"S"
+        lazy.sendall(b"\x16\x03")
+        shop.connect(sslmode="require").close()
+        shop.front.close("rds:shop")
+        with contextlib.suppress(ConnectionResetError):
+            assert lazy.recv(1) == b""
+
+
+def test_when_no_file_can_be_opened_clients_are_turned_away_and_others_go_on(shop: Shop) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with shop.connect(sslmode="disable") as connection, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(socket.socket()) for _ in range(3)]
+        highest = max(client.fileno() for client in clients)
+        fillers = [stack.enter_context(Path("/dev/null").open()) for _ in range(3)]
+        assert max(filler.fileno() for filler in fillers) >= highest
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(filler.fileno() for filler in fillers) + 1, hard))
+        try:
+            for client in clients:
+                client.settimeout(DEADLINE)
+                client.connect((shop.endpoint.address, shop.endpoint.port))
+            for client in clients:
+                with contextlib.suppress(ConnectionResetError):
+                    assert client.recv(1) == b""
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    shop.connect(sslmode="require").close()
 
 
 def test_a_client_that_speaks_another_protocol_is_hung_up_on(shop: Shop) -> None:
