@@ -125,7 +125,16 @@ def read_account(session: boto3.Session, vpc_id: str | None = None) -> Account:
         if own == vpc_id or (vpc_id is None and (inside or not item.get("IsDefault"))):
             rules = tuple(_group(each) for each in groups if each["VpcId"] == own)
             account.vpcs.append(
-                Vpc(own, _name(item, own), item["CidrBlock"], bool(item.get("IsDefault")), gateways.get(own), drawn, rules, inside)
+                Vpc(
+                    own,
+                    _name(item, own),
+                    item["CidrBlock"],
+                    bool(item.get("IsDefault")),
+                    gateways.get(own),
+                    drawn,
+                    rules,
+                    inside,
+                )
             )
     return account
 
@@ -137,12 +146,26 @@ def _hosts(reader: Reader) -> Iterator[tuple[str, Resource]]:
             if state == "terminated" or "SubnetId" not in host:
                 continue
             attached = [host, *host.get("NetworkInterfaces", [])]
-            own = (group["GroupId"] for part in attached for group in part.get("SecurityGroups", part.get("Groups", [])))
+            own = (
+                group["GroupId"]
+                for part in attached
+                for group in part.get("SecurityGroups", part.get("Groups", []))
+            )
             groups = tuple(dict.fromkeys(own))
             name, kind = _name(host, host["InstanceId"]), host.get("InstanceType", "")
             address = host.get("PrivateIpAddress", "")
-            yield host["VpcId"], Resource(
-                "host", name, "EC2 host", state, f"{kind} · {address}", host["SubnetId"], groups, public="PublicIpAddress" in host
+            yield (
+                host["VpcId"],
+                Resource(
+                    "host",
+                    name,
+                    "EC2 host",
+                    state,
+                    f"{kind} · {address}",
+                    host["SubnetId"],
+                    groups,
+                    public="PublicIpAddress" in host,
+                ),
             )
 
 
@@ -154,16 +177,30 @@ def _databases(reader: Reader) -> Iterator[tuple[str, Resource]]:
             continue
         name, status = database["DBInstanceIdentifier"], database["DBInstanceStatus"]
         source = database.get("ReadReplicaSourceDBInstanceIdentifier")
-        role = f"replica of {source.rsplit(':', 1)[-1]}" if source else "primary" if database.get("MultiAZ") else "DB instance"
+        role = (
+            f"replica of {source.rsplit(':', 1)[-1]}"
+            if source
+            else "primary"
+            if database.get("MultiAZ")
+            else "DB instance"
+        )
         groups = tuple(group["VpcSecurityGroupId"] for group in database.get("VpcSecurityGroups", []))
         detail = f"{database['Engine']} {database.get('EngineVersion', '')} · {database['DBInstanceClass']}"
         port = (database.get("Endpoint") or {}).get("Port")
         home = database.get("AvailabilityZone") or next(iter(zones))
         where, public = placement["VpcId"], bool(database.get("PubliclyAccessible"))
-        yield where, Resource("database", name, role, status, detail, zones.get(home, ""), groups, port, public)
+        yield (
+            where,
+            Resource("database", name, role, status, detail, zones.get(home, ""), groups, port, public),
+        )
         if database.get("MultiAZ"):
-            other = database.get("SecondaryAvailabilityZone") or next((zone for zone in zones if zone != home), home)
-            yield where, Resource("database", name, "standby", status, detail, zones.get(other, ""), (), standby=True)
+            other = database.get("SecondaryAvailabilityZone") or next(
+                (zone for zone in zones if zone != home), home
+            )
+            yield (
+                where,
+                Resource("database", name, "standby", status, detail, zones.get(other, ""), (), standby=True),
+            )
 
 
 def _caches(reader: Reader) -> Iterator[tuple[str, Resource]]:
@@ -171,22 +208,27 @@ def _caches(reader: Reader) -> Iterator[tuple[str, Resource]]:
         group["CacheSubnetGroupName"]: group
         for group in reader.pages("elasticache", "describe_cache_subnet_groups", "CacheSubnetGroups")
     }
-    for cluster in reader.pages("elasticache", "describe_cache_clusters", "CacheClusters", ShowCacheNodeInfo=True):
+    for cluster in reader.pages(
+        "elasticache", "describe_cache_clusters", "CacheClusters", ShowCacheNodeInfo=True
+    ):
         placement = placements.get(cluster.get("CacheSubnetGroupName", ""), {})
         zones = _zones(placement)
         groups = tuple(group["SecurityGroupId"] for group in cluster.get("SecurityGroups", []))
         for node in cluster.get("CacheNodes") or [{}]:
             zone = node.get("CustomerAvailabilityZone") or cluster.get("PreferredAvailabilityZone", "")
             if zones:
-                yield placement["VpcId"], Resource(
-                    "cache",
-                    cluster["CacheClusterId"],
-                    "cache node",
-                    cluster.get("CacheClusterStatus", ""),
-                    f"{cluster.get('Engine', '')} {cluster.get('EngineVersion', '')} · {cluster.get('CacheNodeType', '')}",
-                    zones.get(zone, next(iter(zones.values()))),
-                    groups,
-                    (node.get("Endpoint") or {}).get("Port"),
+                yield (
+                    placement["VpcId"],
+                    Resource(
+                        "cache",
+                        cluster["CacheClusterId"],
+                        "cache node",
+                        cluster.get("CacheClusterStatus", ""),
+                        f"{cluster.get('Engine', '')} {cluster.get('EngineVersion', '')} · {cluster.get('CacheNodeType', '')}",
+                        zones.get(zone, next(iter(zones.values()))),
+                        groups,
+                        (node.get("Endpoint") or {}).get("Port"),
+                    ),
                 )
 
 
@@ -200,10 +242,16 @@ def _zones(placement: dict[str, Any]) -> dict[str, str]:
 def _subnet(item: dict[str, Any], tables: list[dict[str, Any]]) -> Subnet:
     own = [table for table in tables if table["VpcId"] == item["VpcId"]]
     chosen = next(
-        (table for table in own if any(part.get("SubnetId") == item["SubnetId"] for part in table["Associations"])),
+        (
+            table
+            for table in own
+            if any(part.get("SubnetId") == item["SubnetId"] for part in table["Associations"])
+        ),
         next((table for table in own if any(part.get("Main") for part in table["Associations"])), {}),
     )
-    targets = [_target(route) for route in chosen.get("Routes", []) if route.get("State", "active") == "active"]
+    targets = [
+        _target(route) for route in chosen.get("Routes", []) if route.get("State", "active") == "active"
+    ]
     public = any(target.startswith("igw-") for target in targets)
     nat = any(target.startswith("nat-") for target in targets)
     way_out = "route to the internet" if public else "way out by NAT only" if nat else "no internet route"
@@ -223,7 +271,13 @@ def _group(item: dict[str, Any]) -> Group:
 def _rules(permission: dict[str, Any]) -> Iterator[Rule]:
     protocol = permission.get("IpProtocol", "-1")
     first, last = permission.get("FromPort", 0), permission.get("ToPort", 65_535)
-    ports = "all ports" if protocol == "-1" or (first, last) == (0, 65_535) else f"{first}" if first == last else f"{first}–{last}"
+    ports = (
+        "all ports"
+        if protocol == "-1" or (first, last) == (0, 65_535)
+        else f"{first}"
+        if first == last
+        else f"{first}–{last}"
+    )
     if protocol == "-1" or first == -1:
         first, last = 0, 65_535
     if protocol not in ("tcp", "6", "-1"):
@@ -236,4 +290,7 @@ def _rules(permission: dict[str, Any]) -> Iterator[Rule]:
 
 
 def _name(item: dict[str, Any], otherwise: str) -> str:
-    return next((str(tag["Value"]) for tag in item.get("Tags", []) if tag["Key"] == "Name" and tag["Value"]), otherwise)
+    return next(
+        (str(tag["Value"]) for tag in item.get("Tags", []) if tag["Key"] == "Name" and tag["Value"]),
+        otherwise,
+    )

@@ -42,7 +42,9 @@ def describe(session: boto3.Session) -> Backend:
     try:
         identity = sts.get_caller_identity()
     except (BotoCoreError, ClientError) as error:
-        raise BackendError(f"AWS does not accept these credentials: {error}. Renew them, e.g. `aws sso login`.") from error
+        raise BackendError(
+            f"AWS does not accept these credentials: {error}. Renew them, e.g. `aws sso login`."
+        ) from error
     return Backend(
         name="aws",
         title=f"Amazon Web Services as {identity['Arn']}",
@@ -80,7 +82,9 @@ def find_ca_bundle() -> Path:
     given = os.environ.get("LAB_RDS_CA")
     if given:
         if not Path(given).is_file():
-            raise BackendError(f"LAB_RDS_CA names {given}, which is no file: download {RDS_BUNDLE_URL} to it.")
+            raise BackendError(
+                f"LAB_RDS_CA names {given}, which is no file: download {RDS_BUNDLE_URL} to it."
+            )
         return Path(given)
     from platformdirs import user_cache_path
 
@@ -100,7 +104,9 @@ def _download(bundle: Path) -> None:
             f"Fetch {RDS_BUNDLE_URL} yourself and set LAB_RDS_CA to the file."
         ) from error
     if b"BEGIN CERTIFICATE" not in content:
-        raise BackendError(f"{RDS_BUNDLE_URL} did not answer with certificates: fetch it yourself and set LAB_RDS_CA.")
+        raise BackendError(
+            f"{RDS_BUNDLE_URL} did not answer with certificates: fetch it yourself and set LAB_RDS_CA."
+        )
     partial = bundle.with_suffix(".partial")
     partial.write_bytes(content)
     partial.replace(bundle)

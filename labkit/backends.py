@@ -17,7 +17,11 @@ _current: Backend | None = None
 def backend() -> Backend:
     """The back end in use; the first call attaches to the AWS_* environment given, else chooses by LAB_BACKEND."""
     global _current
-    if _current is None and os.environ.get("LAB_BACKEND", "local") == "local" and "AWS_ENDPOINT_URL" in os.environ:
+    if (
+        _current is None
+        and os.environ.get("LAB_BACKEND", "local") == "local"
+        and "AWS_ENDPOINT_URL" in os.environ
+    ):
         _current = local.attach_backend()
     return _current if _current is not None else choose_backend()
 

@@ -14,13 +14,25 @@ from labkit.tunnel import through as open_tunnel
 
 _REMEDIES = (
     ("timed out on AWS", ""),
-    ("password authentication failed", "Wrong user name or password (the master's are those of create_db_instance)."),
+    (
+        "password authentication failed",
+        "Wrong user name or password (the master's are those of create_db_instance).",
+    ),
     ("no encryption", "The server insists on TLS: leave sslmode alone, or set it to verify-full."),
-    ("certificate verify failed", "The server's certificate is not signed by the bundle given as sslrootcert."),
-    ("does not match host name", "The certificate names another host: pass the endpoint's own Address as the host."),
+    (
+        "certificate verify failed",
+        "The server's certificate is not signed by the bundle given as sslrootcert.",
+    ),
+    (
+        "does not match host name",
+        "The certificate names another host: pass the endpoint's own Address as the host.",
+    ),
     ("root certificate file", "Pass sslrootcert=labkit.ca_bundle()."),
     ("too many clients", "Every slot is taken: close connections that you no longer need, or pool them."),
-    ("remaining connection slots", "Every slot is taken: close connections that you no longer need, or pool them."),
+    (
+        "remaining connection slots",
+        "Every slot is taken: close connections that you no longer need, or pool them.",
+    ),
     ("starting up", "The server is starting: wait with get_waiter('db_instance_available')."),
     ("timeout expired", "Nothing answers: look at the security group, the routes and PubliclyAccessible."),
     ("Connection refused", "Nothing listens there: is the instance available, and is the port right?"),
@@ -61,7 +73,7 @@ def connect(
     """
     host, port = address(endpoint)
     port = int(libpq.pop("port", port))
-    target = {"host": host, "port": port}
+    target: dict[str, Any] = {"host": host, "port": port}
     options: dict[str, Any] = {"sslmode": "verify-full", "connect_timeout": 10} | libpq
     if options["sslmode"].startswith("verify"):
         options.setdefault("sslrootcert", ca_bundle())
@@ -71,7 +83,9 @@ def connect(
             # host stays the endpoint's, since the certificate is checked against it
             target |= {"hostaddr": tunnel.host, "port": tunnel.port}
         try:
-            connection = LabConnection.connect(user=user, password=password, dbname=dbname, **target, **options)
+            connection = LabConnection.connect(
+                user=user, password=password, dbname=dbname, **target, **options
+            )
         except psycopg.OperationalError as error:
             raise ConnectionFailed(explain(str(error), host, port)) from error
         connection.tunnel = tunnel

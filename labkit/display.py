@@ -23,14 +23,14 @@ class View:
 
 def show(view: object) -> None:
     """Display the view in a notebook; print it elsewhere."""
-    from IPython import get_ipython  # type: ignore[attr-defined]
+    from IPython import get_ipython
 
-    if get_ipython() is None:  # type: ignore[no-untyped-call]
+    if get_ipython() is None:
         print(view)
         return
     from IPython.display import display
 
-    display(view)  # type: ignore[no-untyped-call]
+    display(view)
 
 
 def html_table(rows: Sequence[Sequence[str]], *, header: Sequence[str] = ()) -> str:

@@ -54,9 +54,17 @@ def sentences(vpc: Vpc) -> list[Sentence]:
             continue
         for rule in group.rules or (Rule("", "", 1, 0),):
             source = names.get(rule.source, rule.source)
-            shown = "anywhere on the internet" if rule.source in ANYWHERE else "this whole VPC" if source == vpc.cidr else source
+            shown = (
+                "anywhere on the internet"
+                if rule.source in ANYWHERE
+                else "this whole VPC"
+                if source == vpc.cidr
+                else source
+            )
             known = rule.source if rule.source in names else None
-            said.append(Sentence(shown or "nobody", known, rule.ports, group.id, members, rule.source in ANYWHERE))
+            said.append(
+                Sentence(shown or "nobody", known, rule.ports, group.id, members, rule.source in ANYWHERE)
+            )
     return said
 
 

@@ -85,7 +85,11 @@ class Planner:
     def _shown_zones(self) -> list[str]:
         vpc = self.plan.vpc
         zones = sorted({subnet.zone for subnet in vpc.subnets})
-        used = {subnet.zone for subnet in vpc.subnets if any(item.subnet_id == subnet.id for item in vpc.resources)}
+        used = {
+            subnet.zone
+            for subnet in vpc.subnets
+            if any(item.subnet_id == subnet.id for item in vpc.resources)
+        }
         if len(zones) <= MOST_ZONES:
             return zones
         spare = [zone for zone in zones if zone not in used]
@@ -100,7 +104,10 @@ class Planner:
         first = 0
         for public in (True, False):
             tiers = [
-                sorted((s for s in self.plan.vpc.subnets if s.zone == zone and s.public is public), key=lambda s: (s.name, s.cidr))
+                sorted(
+                    (s for s in self.plan.vpc.subnets if s.zone == zone and s.public is public),
+                    key=lambda s: (s.name, s.cidr),
+                )
                 for zone in self._zones
             ]
             for column, tier in enumerate(tiers):
@@ -113,7 +120,9 @@ class Planner:
         drawn = {index for index, item in enumerate(items) if item.subnet_id in self._cell} | {INTERNET}
         found = [flow for flow in flows(self.plan.vpc) if {flow.source, flow.target} <= drawn]
         if len(found) > MOST_FLOWS:
-            self.plan.notes.append(f"{len(found)} permitted ways between these: read them in the table, not as arrows.")
+            self.plan.notes.append(
+                f"{len(found)} permitted ways between these: read them in the table, not as arrows."
+            )
             return []
         return found
 
@@ -141,7 +150,9 @@ class Planner:
         return [self._x + sum(gutters[: column + 1]) + column * self._column for column in range(count)]
 
     def _inside(self, subnet: Subnet) -> list[tuple[int, Resource]]:
-        return [(index, item) for index, item in enumerate(self.plan.vpc.resources) if item.subnet_id == subnet.id]
+        return [
+            (index, item) for index, item in enumerate(self.plan.vpc.resources) if item.subnet_id == subnet.id
+        ]
 
     def _place_subnets(self) -> float:
         y = self._top + ZONE_HEAD
@@ -158,7 +169,8 @@ class Planner:
             y += height + ROW_GAP
         bottom = y - ROW_GAP + PAD
         self.plan.zones = [
-            (zone, Box(left, self._top, self._column, bottom - self._top)) for zone, left in zip(self._zones, self._lefts, strict=False)
+            (zone, Box(left, self._top, self._column, bottom - self._top))
+            for zone, left in zip(self._zones, self._lefts, strict=False)
         ]
         return bottom if self._zones else self._top
 
@@ -183,7 +195,9 @@ class Planner:
             middle = ((lane, tail[1]),)
             if leaving != entering:
                 first = self._lane(leaving)
-                gap = min(box.y for _, box in self.plan.subnets if box.y <= target.y < box.bottom) - ROW_GAP / 2
+                gap = (
+                    min(box.y for _, box in self.plan.subnets if box.y <= target.y < box.bottom) - ROW_GAP / 2
+                )
                 middle = ((first, tail[1]), (first, gap), (lane, gap))
         return Wire((tail, *middle, (lane, head[1]), head), flow.label, from_left)
 

@@ -75,7 +75,9 @@ def find_ca_bundle() -> Path:
     given = os.environ.get("LAB_CA_BUNDLE")
     bundle = Path(given or str(server_status().get("ca_bundle") or ""))
     if not bundle.is_file():
-        raise BackendError(f"No certificate bundle at {bundle}: start localaws with `python -m localaws start`.")
+        raise BackendError(
+            f"No certificate bundle at {bundle}: start localaws with `python -m localaws start`."
+        )
     return bundle
 
 
@@ -90,7 +92,12 @@ def run_localaws(*arguments: str) -> str:
     command = [sys.executable, "-m", "localaws", *arguments]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_PATIENCE_S, stdin=subprocess.DEVNULL, check=False
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE_S,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise BackendError(
@@ -107,5 +114,7 @@ def _owner_keys(status: dict[str, Any]) -> tuple[str, str]:
     try:
         owner = json.loads(Path(status["credentials"]).read_text())["owner"]
     except (OSError, KeyError, ValueError) as error:
-        raise BackendError(f"The keys of localaws cannot be read from {status.get('credentials')}: {error}") from error
+        raise BackendError(
+            f"The keys of localaws cannot be read from {status.get('credentials')}: {error}"
+        ) from error
     return owner["access_key_id"], owner["secret_access_key"]

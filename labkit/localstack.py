@@ -53,7 +53,9 @@ def _health(endpoint: str) -> dict[str, Any]:
             "or go back with LAB_BACKEND=local."
         ) from error
     if not isinstance(health, dict) or "services" not in health:
-        raise BackendError(f"What answers at {endpoint} is not LocalStack: set LOCALSTACK_ENDPOINT to the right address.")
+        raise BackendError(
+            f"What answers at {endpoint} is not LocalStack: set LOCALSTACK_ENDPOINT to the right address."
+        )
     return health
 
 

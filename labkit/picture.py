@@ -31,13 +31,20 @@ class Topology:
             width = max(width, plan.frame.right + _MARGIN)
             y = plan.frame.bottom + _MARGIN
         if not self._account.vpcs:
-            body += text(_MARGIN, y + 18, "Nothing here yet but the default VPC: no network, no host, no database.", colour="soft")
+            body += text(
+                _MARGIN,
+                y + 18,
+                "Nothing here yet but the default VPC: no network, no host, no database.",
+                colour="soft",
+            )
             y += 40
         for note in self._account.notes:
             body += text(_MARGIN, y + 14, note, size=11, colour="soft", room=width - 2 * _MARGIN)
             y += 20
         head = text(_MARGIN, 26, self._title, size=14, weight=600)
-        return document(width, y, head + body, title=f"{self._title}: network and databases", description=repr(self))
+        return document(
+            width, y, head + body, title=f"{self._title}: network and databases", description=repr(self)
+        )
 
     def _repr_html_(self) -> str:
         # inline, so that the picture follows JupyterLab's theme
@@ -54,28 +61,41 @@ class Topology:
 def topology(vpc_id: str | None = None) -> Topology:
     """Draw the live account: its VPCs in use (or the one given), what is in them and who may reach whom."""
     target = backend()
-    return Topology(read_account(target.session(), vpc_id), account_id=target.account_id, region=target.region)
+    return Topology(
+        read_account(target.session(), vpc_id), account_id=target.account_id, region=target.region
+    )
 
 
 def _words(vpc: Vpc) -> list[str]:
-    lines = [f"  VPC {vpc.name} {vpc.cidr}" + (", internet gateway" if vpc.gateway else ", no internet gateway")]
+    lines = [
+        f"  VPC {vpc.name} {vpc.cidr}" + (", internet gateway" if vpc.gateway else ", no internet gateway")
+    ]
     for subnet in sorted(vpc.subnets, key=lambda each: (each.zone, not each.public, each.name)):
         kind = "public" if subnet.public else "private"
         lines.append(f"    {subnet.zone}: {kind} subnet {subnet.name} {subnet.cidr} ({subnet.way_out})")
         inside = [item for item in vpc.resources if item.subnet_id == subnet.id]
         lines += [f"      {item.role} {item.name}: {item.status}, {item.detail}" for item in inside]
     names = {group.id: group.name for group in vpc.groups}
-    said = [(f"    {item.source}", f"→ {item.ports or '–'} →", names[item.group], ", ".join(item.members)) for item in sentences(vpc)]
+    said = [
+        (f"    {item.source}", f"→ {item.ports or '–'} →", names[item.group], ", ".join(item.members))
+        for item in sentences(vpc)
+    ]
     return lines + (["  who may reach whom", *text_table(said).splitlines()] if said else [])
 
 
 def _vpc(plan: Plan) -> str:
     frame, vpc = plan.frame, plan.vpc
-    colours = {group.id: _GROUP_COLOURS[index % len(_GROUP_COLOURS)] for index, group in enumerate(_used(vpc))}
+    colours = {
+        group.id: _GROUP_COLOURS[index % len(_GROUP_COLOURS)] for index, group in enumerate(_used(vpc))
+    }
     names = {group.id: group.name for group in vpc.groups}
-    parts = [rect(frame.x, frame.y, frame.width, frame.height, fill="none", stroke="vpc", radius=10, thick=1.6)]
+    parts = [
+        rect(frame.x, frame.y, frame.width, frame.height, fill="none", stroke="vpc", radius=10, thick=1.6)
+    ]
     label = f"VPC {vpc.name}" + (" (default)" if vpc.default else "")
-    parts.append(text(frame.x + 16, frame.y + 26, label, size=13, weight=600, colour="vpc", room=NARROWEST / 2 - 150))
+    parts.append(
+        text(frame.x + 16, frame.y + 26, label, size=13, weight=600, colour="vpc", room=NARROWEST / 2 - 150)
+    )
     parts.append(text(frame.right - 16, frame.y + 26, vpc.cidr, colour="soft", anchor="end"))
     parts += [_zone(zone, box) for zone, box in plan.zones]
     parts += [_subnet(subnet, box) for subnet, box in plan.subnets]
@@ -86,7 +106,10 @@ def _vpc(plan: Plan) -> str:
     parts += [_port(wire) for wire in plan.wires]
     parts.append(_panel(plan, colours, names))
     below = plan.panel[-1][1].bottom if plan.panel else frame.bottom - 16 - 18 * len(plan.notes)
-    parts += [text(frame.x + 16, below + 18 * (row + 1), note, size=11, colour="soft") for row, note in enumerate(plan.notes)]
+    parts += [
+        text(frame.x + 16, below + 18 * (row + 1), note, size=11, colour="soft")
+        for row, note in enumerate(plan.notes)
+    ]
     return "".join(parts)
 
 
@@ -128,7 +151,14 @@ def _card(item: Resource, box: Box, colours: dict[str, str], names: dict[str, st
         _icon(item.kind, box.x + 10, box.y + 11),
         text(box.x + 42, box.y + 19, item.name, weight=600, room=box.width - 50),
         dot(box.x + 46, box.y + 31, state),
-        text(box.x + 55, box.y + 35, f"{item.role} · {item.status}", size=11, colour="soft", room=box.width - 62),
+        text(
+            box.x + 55,
+            box.y + 35,
+            f"{item.role} · {item.status}",
+            size=11,
+            colour="soft",
+            room=box.width - 62,
+        ),
     ]
     if item.groups:
         x = box.x + 12
@@ -178,7 +208,12 @@ def _sentence(sentence: Sentence, box: Box, colours: dict[str, str], names: dict
     else:
         way = text((end + box.x + middle) / 2, y + 4, "may enter", size=11, colour="soft", anchor="middle")
     members = ", ".join(sentence.members) or "nothing is in this group"
-    return source + way + target + text(close + 12, y + 4, members, size=11, colour="soft", room=box.right - close - 12)
+    return (
+        source
+        + way
+        + target
+        + text(close + 12, y + 4, members, size=11, colour="soft", room=box.right - close - 12)
+    )
 
 
 def _party(x: float, y: float, name: str, colour: str, room: float) -> tuple[str, float]:

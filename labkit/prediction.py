@@ -58,7 +58,9 @@ def reveal(label: str, measured: object, unit: str | None = None) -> None:
     value = _plain(measured)
     prediction = _predictions.get(label)
     if prediction is None:
-        _say(f"{label}: {amount(value, unit or '')}. You made no prediction; run the cell with predict(…) first next time.")
+        _say(
+            f"{label}: {amount(value, unit or '')}. You made no prediction; run the cell with predict(…) first next time."
+        )
         return
     shown_unit = prediction.unit if unit is None else unit
     guess = _converted(prediction, shown_unit)
@@ -81,7 +83,11 @@ def _rounded(value: float) -> str:
         return str(value)
     if value == 0 or abs(value) >= 1000:
         return f"{value:,.0f}"
-    return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}".rstrip("0").rstrip(".") if abs(value) < 100 else f"{value:.0f}"
+    return (
+        f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}".rstrip("0").rstrip(".")
+        if abs(value) < 100
+        else f"{value:.0f}"
+    )
 
 
 def _converted(prediction: Prediction, unit: str) -> Value:
@@ -99,7 +105,9 @@ def _verdict(guess: float, measured: float) -> str:
     ratio = measured / guess
     if 0.9 <= ratio <= 1.1:
         return "within 10 % of your guess"
-    return f"{_rounded(ratio)} × your guess" if ratio > 1 else f"your guess was {_rounded(1 / ratio)} × too high"
+    return (
+        f"{_rounded(ratio)} × your guess" if ratio > 1 else f"your guess was {_rounded(1 / ratio)} × too high"
+    )
 
 
 def _words(label: str, guess: str, measured: str) -> View:
@@ -113,14 +121,17 @@ def _bars(label: str, guess: float, measured: float, unit: str) -> View:
     verdict = _verdict(guess, measured)
     lines = (("you", guess, _GUESS_COLOUR), ("measured", measured, _MEASURED_COLOUR))
     drawn = "".join(_bar(index, *line, longest, unit) for index, line in enumerate(lines))
-    title = escape(f"{label}: you predicted {amount(guess, unit)}, measured {amount(measured, unit)}; {verdict}")
+    title = escape(
+        f"{label}: you predicted {amount(guess, unit)}, measured {amount(measured, unit)}; {verdict}"
+    )
     html = (
         f'<div style="margin:.4em 0"><b>{escape(label)}</b> · {escape(verdict)}<br>'
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="560" height="60" viewBox="0 0 560 60" '
         f'font-family="system-ui, sans-serif" font-size="13" fill="currentColor"><title>{title}</title>{drawn}</svg></div>'
     )
     rows = [
-        (name, "█" * max(1, round(24 * abs(value) / longest)), amount(value, unit)) for name, value, _ in lines
+        (name, "█" * max(1, round(24 * abs(value) / longest)), amount(value, unit))
+        for name, value, _ in lines
     ]
     return View(html=html, text=f"{label}: {verdict}\n{text_table(rows)}")
 

@@ -34,7 +34,17 @@ _CATEGORIES = {
     "outdoor": ("Tent", "Backpack", "Stove", "Compass"),
 }
 _STYLES = "Amber Basalt Cedar Dune Ember Fjord Granite Harbor Indigo Juniper"
-_STATUSES = ("delivered", "delivered", "delivered", "delivered", "shipped", "shipped", "paid", "new", "cancelled")
+_STATUSES = (
+    "delivered",
+    "delivered",
+    "delivered",
+    "delivered",
+    "shipped",
+    "shipped",
+    "paid",
+    "new",
+    "cancelled",
+)
 _METHODS = ("card", "card", "card", "wallet", "wallet", "transfer")
 _PATHS = ("/", "/search", "/product", "/product", "/product", "/cart", "/checkout")
 
@@ -72,7 +82,11 @@ def carts(scale: int = 1, seed: int = SEED) -> Iterator[dict[str, Any]]:
             "version": 1,
             "updated_at": _moment(random, number / (300 * scale)).isoformat(),
             "items": [
-                {"product_id": product, "quantity": 1 + int(random.random() ** 3 * 4), "unit_price": _money(prices[product - 1])}
+                {
+                    "product_id": product,
+                    "quantity": 1 + int(random.random() ** 3 * 4),
+                    "unit_price": _money(prices[product - 1]),
+                }
                 for product in products
             ],
         }
@@ -111,7 +125,15 @@ def _products(scale: int, seed: int) -> Iterator[Row]:
         category = _pick(random, categories)
         name = f"{_pick(random, styles)} {_pick(random, _CATEGORIES[category])}"
         added = _OPENING + timedelta(hours=number % 8_000)
-        yield number, f"SKU-{number:06d}", name, category, _money(cents), 20 + int(random.random() * 480), added
+        yield (
+            number,
+            f"SKU-{number:06d}",
+            name,
+            category,
+            _money(cents),
+            20 + int(random.random() * 480),
+            added,
+        )
 
 
 def _baskets(scale: int, seed: int) -> Iterator[tuple[int, int, str, datetime, list[tuple[int, int, int]]]]:

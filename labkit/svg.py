@@ -16,18 +16,30 @@ LIGHT = STYLE.split("svg.labkit", 1)[1].split(";font-family", 1)[0] + "}\n"
 # JupyterLab's own theme wins over the browser's preference
 SHEET = (
     STYLE
-    + "@media (prefers-color-scheme:dark){svg.labkit" + DARK + "}\n"
-    + '[data-jp-theme-light="true"] svg.labkit' + LIGHT
-    + '[data-jp-theme-light="false"] svg.labkit' + DARK
+    + "@media (prefers-color-scheme:dark){svg.labkit"
+    + DARK
+    + "}\n"
+    + '[data-jp-theme-light="true"] svg.labkit'
+    + LIGHT
+    + '[data-jp-theme-light="false"] svg.labkit'
+    + DARK
 )
 
 
 def text(
-    x: float, y: float, words: str, *, size: float = 12, colour: str = "ink", weight: int = 400, anchor: str = "start",
+    x: float,
+    y: float,
+    words: str,
+    *,
+    size: float = 12,
+    colour: str = "ink",
+    weight: int = 400,
+    anchor: str = "start",
     room: float | None = None,
 ) -> str:
     """A line of text, cut with an ellipsis to `room` pixels (its whole form is the tooltip)."""
-    shown = fitted(words, size, room) if room is not None else words
+    # bold letters are wider
+    shown = words if room is None else fitted(words, size * (1.1 if weight >= 600 else 1), room)
     tip = "" if shown == words else f"<title>{escape(words)}</title>"
     return (
         f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" font-weight="{weight}" text-anchor="{anchor}" '
@@ -36,8 +48,16 @@ def text(
 
 
 def rect(
-    x: float, y: float, width: float, height: float, *, fill: str = "card", stroke: str = "line", radius: float = 6,
-    dash: str = "", thick: float = 1,
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    *,
+    fill: str = "card",
+    stroke: str = "line",
+    radius: float = 6,
+    dash: str = "",
+    thick: float = 1,
 ) -> str:
     """A rounded rectangle in the palette's colours."""
     paint = "none" if fill == "none" else f"var(--{fill})"
@@ -80,7 +100,13 @@ def pill(x: float, y: float, words: str, *, colour: str = "wire", size: float = 
 
 def measure(words: str, size: float) -> float:
     """About how wide the words are, in pixels."""
-    return sum(0.36 if letter in "ilj.,:;|'·()[] -tf1" else 0.86 if letter in "mwMW@" else 0.6 for letter in words) * size
+    return (
+        sum(
+            0.36 if letter in "ilj.,:;|'·()[] -tf1" else 0.86 if letter in "mwMW@" else 0.62
+            for letter in words
+        )
+        * size
+    )
 
 
 def fitted(words: str, size: float, room: float) -> str:
@@ -98,7 +124,7 @@ def document(width: float, height: float, body: str, *, title: str, description:
         f'<svg xmlns="http://www.w3.org/2000/svg" class="labkit" role="img" aria-label="{escape(title)}" '
         f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}" style="max-width:100%;height:auto">'
         f"<title>{escape(title)}</title><desc>{escape(description)}</desc><style>{SHEET}</style>"
-        f'{rect(0.5, 0.5, width - 1, height - 1, fill="paper", radius=10)}{body}</svg>'
+        f"{rect(0.5, 0.5, width - 1, height - 1, fill='paper', radius=10)}{body}</svg>"
     )
 
 

@@ -3,7 +3,7 @@
 import os
 
 from labkit import local
-from labkit.backends import backend
+from labkit.backends import backend, choose_backend
 from labkit.errors import GuardError
 
 
@@ -19,4 +19,5 @@ def reset() -> None:
         target.require_guards("reset")
     if target.name != "local":
         raise GuardError(f"labkit deletes nothing on {target.title}. {target.starting_over}")
-    local.empty_account()
+    local.run_localaws("reset")
+    choose_backend("local")

@@ -95,7 +95,9 @@ def _start(ssm: Any, request: Mapping[str, Any]) -> dict[str, Any]:
 def _local_tunnel(ssm: Any, response: Mapping[str, Any], description: str) -> Tunnel:
     stream = urlsplit(response["StreamUrl"])
     if stream.scheme != "tcp" or stream.port is None:
-        raise TunnelError(f"This back end opens no tunnels (its stream is {response['StreamUrl']}): use LAB_BACKEND=local.")
+        raise TunnelError(
+            f"This back end opens no tunnels (its stream is {response['StreamUrl']}): use LAB_BACKEND=local."
+        )
     return Tunnel(stream.port, description, lambda: _terminate(ssm, response["SessionId"]))
 
 
@@ -104,7 +106,13 @@ def _plugin_tunnel(
 ) -> Tunnel:
     session = {name: response[name] for name in ("SessionId", "TokenValue", "StreamUrl")}
     # as AWS CLI does: the token travels in the environment, since a command line is public
-    command = [PLUGIN, _RESPONSE_VARIABLE, backend().region, "StartSession", os.environ.get("AWS_PROFILE", "")]
+    command = [
+        PLUGIN,
+        _RESPONSE_VARIABLE,
+        backend().region,
+        "StartSession",
+        os.environ.get("AWS_PROFILE", ""),
+    ]
     command += [json.dumps(dict(request)), ssm.meta.endpoint_url]
     process = subprocess.Popen(
         command,
@@ -144,13 +152,17 @@ def _await_port(port: int, process: "subprocess.Popen[bytes]") -> None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.05)
-    raise TunnelError(f"{PLUGIN} opened no port within {_PATIENCE_S:.0f} s: look at the instance's SSM agent.")
+    raise TunnelError(
+        f"{PLUGIN} opened no port within {_PATIENCE_S:.0f} s: look at the instance's SSM agent."
+    )
 
 
 def _require_plugin() -> tuple[int, ...]:
     if shutil.which(PLUGIN) is None:
         raise TunnelError(f"{PLUGIN} is not on the PATH: {PLUGIN_HINT}.")
-    said = subprocess.run([PLUGIN, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout.strip()
+    said = subprocess.run(
+        [PLUGIN, "--version"], capture_output=True, text=True, timeout=10, check=False
+    ).stdout.strip()
     version = tuple(int(part) for part in said.split(".") if part.isdigit())
     if version < _PLUGIN_VERSION:
         needed = ".".join(map(str, _PLUGIN_VERSION))

@@ -60,7 +60,10 @@ class Verdict:
             f'<div class="labkit-check"><b>{head}</b><table style="{TABLE}"><tbody>{body}</tbody></table>'
             f"{escape(self.summary)}</div>"
         )
-        return View(html=html, text="\n".join(filter(None, [self.title, text_table(rows) if rows else "", self.summary])))
+        return View(
+            html=html,
+            text="\n".join(filter(None, [self.title, text_table(rows) if rows else "", self.summary])),
+        )
 
 
 def check(outcome: str, **values: Any) -> None:
@@ -106,7 +109,9 @@ def _ask_autograder(request: dict[str, Any]) -> str:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise CheckError(f"{request['outcome']} was looked at for {_LIVE_TIMEOUT_S // 60} minutes in vain.") from error
+        raise CheckError(
+            f"{request['outcome']} was looked at for {_LIVE_TIMEOUT_S // 60} minutes in vain."
+        ) from error
     if not done.stdout.strip():
         said = done.stderr.strip().splitlines() or ["it printed nothing"]
         raise CheckError(f"The autograder could not check {request['outcome']}: {said[-1]}")
@@ -121,7 +126,11 @@ def _verdict(answer: str, outcome: str) -> Verdict:
             for item in result["findings"]
         )
         return Verdict(
-            str(result["outcome"]), str(result["title"]), float(result["points"]), float(result["earned"]), findings
+            str(result["outcome"]),
+            str(result["title"]),
+            float(result["points"]),
+            float(result["earned"]),
+            findings,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise CheckError(f"The answer about {outcome} cannot be read: {answer.strip()[:200]}") from error
