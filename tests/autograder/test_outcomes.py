@@ -63,6 +63,7 @@ class Lab:
 
     def _network(self) -> None:
         self.vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        self.ec2.modify_vpc_attribute(VpcId=self.vpc, EnableDnsHostnames={"Value": True})
         self.private = [self._subnet(f"10.0.{n}.0/24", zone) for n, zone in ((11, "a"), (12, "b"))]
         self.public = [self._subnet(f"10.0.{n}.0/24", zone) for n, zone in ((1, "a"), (2, "b"))]
         gateway = self.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
@@ -191,3 +192,206 @@ def test_a_right_app(lab: Lab) -> None:
     verdict = lab.judge("lab-6.2", secret="shop/app", app=APP)
     assert lost(verdict) == {}
     assert verdict.earned == verdict.points == 8
+
+
+def test_another_right_deployment(lab: Lab) -> None:
+    """Every protocol from the app's group, and a second group that admits nobody."""
+    wide, idle = lab.group("wide"), lab.group("idle")
+    lab.ec2.authorize_security_group_ingress(
+        GroupId=wide, IpPermissions=[{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": lab.app_group}]}]
+    )
+    lab.rds.modify_db_instance(DBInstanceIdentifier=DB, VpcSecurityGroupIds=[wide, idle], ApplyImmediately=True)
+    lab.wait()
+    assert lost(lab.judge("lab-6.1")) == {}
+    lab.rds.modify_db_instance(
+        DBInstanceIdentifier=DB, VpcSecurityGroupIds=[lab.db_group], ApplyImmediately=True
+    )
+    lab.wait()
+
+
+def test_a_database_for_everybody(lab: Lab) -> None:
+    everybody = lab.group("everybody")
+    lab.admit(everybody, "0.0.0.0/0")
+    lab.create_database(
+        "open",
+        DBSubnetGroupName="public",
+        PubliclyAccessible=True,
+        StorageEncrypted=False,
+        VpcSecurityGroupIds=[everybody],
+    )
+    verdict = lab.judge("lab-6.1", db="open")
+    messages = list(lost(verdict).values())
+    assert verdict.earned == 3
+    assert "sends 0.0.0.0/0 to igw-" in messages[0]
+    assert "PubliclyAccessible=False" in messages[1]
+    assert "not encrypted" in messages[2]
+    remedy = f"let in only the app tier's group ({lab.app_group})"
+    assert messages[3] == f"{everybody} admits 0.0.0.0/0 (the whole internet) on 5432: {remedy}"
+    assert "answered a caller outside the VPC" in messages[4]
+
+
+def test_a_group_that_admits_nobody(lab: Lab) -> None:
+    closed = lab.group("closed")
+    lab.rds.modify_db_instance(DBInstanceIdentifier=DB, VpcSecurityGroupIds=[closed], ApplyImmediately=True)
+    lab.wait()
+    verdict = lab.judge("lab-6.1")
+    lab.rds.modify_db_instance(
+        DBInstanceIdentifier=DB, VpcSecurityGroupIds=[lab.db_group], ApplyImmediately=True
+    )
+    lab.wait()
+    admits, reaches = lost(verdict).values()
+    assert admits.startswith(f"{closed} admits nobody on 5432")
+    assert "nothing answers" in reaches
+    assert verdict.earned == 6
+
+
+def test_names_that_do_not_exist(lab: Lab) -> None:
+    assert "there is no DB instance 'nowhere'" in lost(lab.judge("lab-6.1", db="nowhere")).popitem()[1]
+    verdict = lab.judge("lab-6.1", app_host="i-0123456789abcdef0")
+    assert all("there is no EC2 instance" in message for message in lost(verdict).values())
+    assert verdict.earned == 6
+
+
+ONE_STATEMENT = APP[: APP.index("def place_order")] + textwrap.dedent(
+    """
+    def place_order(conn, user_id, product_id, quantity):
+        conn.autocommit = True
+        return conn.execute(
+            "WITH o AS (INSERT INTO orders (user_id) VALUES (%s) RETURNING order_id), i AS (INSERT INTO order_items"
+            " (order_id, product_id, quantity, unit_price) SELECT o.order_id, p.product_id, %s, p.price"
+            " FROM o, products p WHERE p.product_id = %s RETURNING order_id) SELECT order_id FROM i",
+            (user_id, quantity, product_id),
+        ).fetchone()[0]
+    """
+)
+CHECKED_FIRST = ONE_STATEMENT.replace(
+    "    conn.autocommit = True\n",
+    "    assert conn.execute('SELECT 1 FROM products WHERE product_id = %s', (product_id,)).fetchone()\n"
+    "    conn.commit()\n    conn.autocommit = True\n",
+)
+
+
+def test_another_right_app(lab: Lab) -> None:
+    """One statement instead of a transaction block, after a look at the product."""
+    assert lost(lab.judge("lab-6.2", secret="shop/app", app=CHECKED_FIRST)) == {}
+
+
+def test_the_master_without_verification(lab: Lab) -> None:
+    app = APP.replace("verify-full", "prefer").replace('sslrootcert=os.environ["DB_CA"], ', "")
+    verdict = lab.judge("lab-6.2", secret="shop/master", app=app)
+    user, impostor, plain = lost(verdict).values()
+    assert "holds the master user 'shopmaster'" in user
+    assert impostor.startswith("connect() sent its password over TLS, to a certificate of an unknown authority")
+    assert plain.startswith("connect() sent its password without TLS, after the server had refused it")
+    assert verdict.earned == 4
+
+
+def test_two_transactions_and_any_server_of_the_authority(lab: Lab) -> None:
+    halves = APP.replace("verify-full", "verify-ca").replace("with conn.transaction():", "if True:")
+    halves = halves.replace(".fetchone()[0]\n", ".fetchone()[0]\n        conn.commit()\n")
+    halves = halves.replace("    return order", "    conn.commit()\n    return order")
+    verdict = lab.judge("lab-6.2", secret="shop/app", app=halves)
+    order, impostor = lost(verdict).values()
+    assert "left order" in order, order
+    assert "sslmode=verify-full instead of verify-ca" in impostor
+    assert verdict.earned == 5
+
+
+def test_an_app_that_does_not_commit(lab: Lab) -> None:
+    verdict = lab.judge("lab-6.2", secret="shop/app", app=APP.replace("with conn.transaction():", "if True:"))
+    assert "commit before returning" in lost(verdict).popitem()[1]
+    assert verdict.earned == 5
+
+
+@pytest.mark.parametrize(
+    ("app", "message"),
+    [
+        ("import os\nos._exit(3)", "ended its own process (code 3)"),
+        ("def connect(): pass", "defines no function place_order()"),
+        ("print('{\"connected\": true}'", "SyntaxError"),
+    ],
+)
+def test_a_file_that_is_no_app(lab: Lab, app: str, message: str) -> None:
+    verdict = lab.judge("lab-6.2", secret="shop/app", app=app)
+    assert message in list(lost(verdict).values())[0]
+    assert verdict.earned == 1
+
+
+def test_backups(lab: Lab) -> None:
+    """A right one, also when orders are made, paid and deleted after the snapshot."""
+    lab.rds.create_db_snapshot(DBSnapshotIdentifier="kept", DBInstanceIdentifier=DB)
+    lab.rds.get_waiter("db_snapshot_available").wait(DBSnapshotIdentifier="kept", WaiterConfig=WAIT)
+    with lab.connect() as connection:
+        connection.execute("UPDATE orders SET status = 'paid' WHERE order_id < 50")
+        connection.execute("DELETE FROM orders WHERE order_id = 77")
+        connection.execute("INSERT INTO orders (user_id) VALUES (1)")
+    verdict = lab.judge("lab-6.3", snapshot="kept")
+    assert lost(verdict) == {}
+    assert verdict.earned == 8
+    left = lab.rds.describe_db_instances()["DBInstances"]
+    assert {item["DBInstanceStatus"] for item in left if item["DBInstanceIdentifier"].startswith("examiner-")} <= {
+        "deleting"
+    }
+
+
+def test_a_snapshot_of_too_little(lab: Lab) -> None:
+    """Taken before the data came, and backups kept for a day."""
+    lab.rds.create_db_snapshot(DBSnapshotIdentifier="early", DBInstanceIdentifier=DB)
+    lab.rds.get_waiter("db_snapshot_available").wait(DBSnapshotIdentifier="early", WaiterConfig=WAIT)
+    with lab.connect() as connection:
+        connection.execute(
+            "INSERT INTO orders (user_id, created_at) SELECT 1, now() - interval '1 day' FROM generate_series(1, 9)"
+        )
+    lab.rds.modify_db_instance(DBInstanceIdentifier=DB, BackupRetentionPeriod=1, ApplyImmediately=True)
+    lab.wait()
+    verdict = lab.judge("lab-6.3", snapshot="early")
+    days, rows = lost(verdict).values()
+    assert days.startswith("automated backups are kept for 1 day(s)")
+    assert "take a snapshot after the data is loaded" in rows
+    assert verdict.earned == 3
+    assert "there is no snapshot 'none'" in list(lost(lab.judge("lab-6.3", snapshot="none")).values())[-1]
+
+
+def set_parameters(lab: Lab) -> None:
+    lab.rds.modify_db_parameter_group(
+        DBParameterGroupName="tuned",
+        Parameters=[
+            {
+                "ParameterName": "log_min_duration_statement",
+                "ParameterValue": "250",
+                "ApplyMethod": "immediate",
+            },
+            {"ParameterName": "max_connections", "ParameterValue": "60", "ApplyMethod": "pending-reboot"},
+        ],
+    )
+
+
+def test_parameters_from_a_role(lab: Lab) -> None:
+    with lab.connect() as connection:
+        connection.execute("ALTER ROLE CURRENT_USER SET log_min_duration_statement = 250")
+    verdict = lab.judge("rds-parameters", secret="shop/master")
+    with lab.connect() as connection:
+        connection.execute("ALTER ROLE CURRENT_USER RESET log_min_duration_statement")
+    group, dynamic, static = lost(verdict).values()
+    assert "which cannot be changed" in group
+    assert "is 250 only from ALTER ROLE" in dynamic
+    assert "modify_db_parameter_group" in static
+    assert verdict.earned == 0
+
+
+def test_parameters_before_and_after_the_reboot(lab: Lab) -> None:
+    version = lab.rds.describe_db_instances(DBInstanceIdentifier=DB)["DBInstances"][0]["EngineVersion"]
+    family = lab.rds.describe_db_engine_versions(Engine="postgres", EngineVersion=version)["DBEngineVersions"][0]
+    lab.rds.create_db_parameter_group(
+        DBParameterGroupName="tuned", DBParameterGroupFamily=family["DBParameterGroupFamily"], Description="t"
+    )
+    set_parameters(lab)
+    lab.rds.modify_db_instance(DBInstanceIdentifier=DB, DBParameterGroupName="tuned", ApplyImmediately=True)
+    lab.wait()
+    before = lab.judge("rds-parameters", secret="shop/app")
+    assert "a static parameter waits for reboot_db_instance" in lost(before)["The static value is in force"]
+    lab.rds.reboot_db_instance(DBInstanceIdentifier=DB)
+    lab.wait()
+    after = lab.judge("rds-parameters", secret="shop/app")
+    assert lost(after) == {}
+    assert after.earned == 4
