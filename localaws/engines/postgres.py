@@ -29,7 +29,7 @@ START_DEADLINE = 120.0
 STOP_DEADLINE = 20.0
 QUIET = "-c log_statement=none -c log_min_duration_statement=-1 -c log_duration=off"
 PENDING = "SELECT name FROM pg_settings WHERE pending_restart ORDER BY 1"
-COMPLAINT = re.compile("FATAL|PANIC|error:")
+COMPLAINT = re.compile("FATAL|PANIC|DETAIL|HINT|error:")
 SOCKET_NAME = ".s.PGSQL.5432"
 
 
@@ -169,15 +169,13 @@ class PostgresServer:
 
     def _last_words(self) -> str:
         """Return the server's own explanation of why it ended."""
-        files = (self.home / "startup.log", self.log)
-        lines = [
-            line
-            for path in files
-            if path.exists()
-            for line in path.read_text("utf-8", "replace").splitlines()
-        ]
-        complaints = [line for line in lines if COMPLAINT.search(line)]
-        return " ".join((complaints or lines)[-3:]) or f"see {self.home / 'log'}"
+        # before its log collector runs, a server complains on its standard error
+        for path in (self.home / "startup.log", self.log):
+            lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+            complaints = [line for line in lines if COMPLAINT.search(line)]
+            if complaints:
+                return " ".join(complaints[-3:])
+        return f"see {self.home / 'log'}"
 
     def stop(self, *, immediate: bool = False) -> None:
         """Stop the server: in order, or at once as a crash would."""
