@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import gc
 import json
 import logging
 import os
@@ -32,6 +33,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--report", type=int, default=None)
     options = parser.parse_args(argv)
     report = _Report(options.report)
+    # Collecting garbage while modules load costs a fifth of the start and finds nothing.
+    gc.disable()
     try:
         _serve(StateDir.open(options.state), options.port, report)
     except LocalawsError as error:
@@ -165,6 +168,8 @@ class _Server:
             self.gateway.fail(f"The local AWS did not start: {error}")
             raise
         self.gateway.open(self.account.control)
+        gc.freeze()
+        gc.enable()
 
     def close(self) -> None:
         """Answer what is under way, write the model down, end the engines."""

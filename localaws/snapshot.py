@@ -40,7 +40,7 @@ class Snapshots:
         return groups
 
     def save(self, journal: int, changed: dict[str, bytes]) -> None:
-        """Store `changed` groups beside the unchanged ones; journal segment `journal` follows the snapshot."""
+        """Store `changed` groups beside the unchanged; journal segment `journal` follows this snapshot."""
         generation = int(self._manifest["generation"]) + 1
         names = {group: f"{group}-{generation}.pickle" for group in changed}
         for group, blob in changed.items():

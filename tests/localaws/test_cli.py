@@ -43,7 +43,9 @@ def test_status_env_and_logs(own_aws: Any) -> None:
     assert "localaws start" in own_aws.run("logs", check=False).stderr
     own_aws.start()
     facts = own_aws.status()
-    assert facts["running"] and facts["region"] == "us-east-1" and facts["account_id"] == "123456789012"
+    assert facts["running"]
+    assert facts["region"] == "us-east-1"
+    assert facts["account_id"] == "123456789012"
     variables = json.loads(own_aws.run("env", "--json").stdout)
     assert variables["AWS_ENDPOINT_URL"] == facts["endpoint_url"]
     line = f"export AWS_ACCESS_KEY_ID={variables['AWS_ACCESS_KEY_ID']}"
@@ -57,7 +59,8 @@ def test_a_port_that_is_taken_is_named_and_the_default_moves_on(own_aws: Any) ->
         port = other.getsockname()[1]
         refused = own_aws.run("start", "--port", str(port), check=False)
         assert refused.returncode == 3
-        assert f"Port {port}" in refused.stderr and "--port" in refused.stderr
+        assert f"Port {port}" in refused.stderr
+        assert "--port" in refused.stderr
         (own_aws.state / "port").write_text(f"{port}\n")
         own_aws.start()
         assert own_aws.status()["endpoint_url"] != f"http://127.0.0.1:{port}"
@@ -85,14 +88,16 @@ def test_a_state_folder_of_a_newer_version(own_aws: Any) -> None:
     (own_aws.state / "version").write_text("99\n")
     refused = own_aws.run("start", check=False)
     assert refused.returncode == 2
-    assert "format 99" in refused.stderr and "Traceback" not in refused.stderr
+    assert "format 99" in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def test_a_state_folder_that_cannot_be_made(own_aws: Any) -> None:
     own_aws.state.write_text("a file")
     refused = own_aws.run("start", check=False)
     assert refused.returncode == 2
-    assert "--state" in refused.stderr and "Traceback" not in refused.stderr
+    assert "--state" in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def test_secrets_are_readable_by_their_owner_only(own_aws: Any) -> None:

@@ -99,7 +99,8 @@ def test_in_the_foreground_it_logs_to_the_terminal_and_ends_at_ctrl_c(own_aws: A
     child.send_signal(signal.SIGINT)
     output, _ = child.communicate(timeout=30)
     assert child.returncode == 0, output
-    assert "stopping" in output and "Traceback" not in output
+    assert "stopping" in output
+    assert "Traceback" not in output
     assert processes_of(own_aws.state) == []
 
 
