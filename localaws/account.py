@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 
 from localaws.bridge import backends
 from localaws.bridge.dispatch import Dispatcher
 from localaws.control import ControlPlane
+from localaws.errors import LocalawsError
 from localaws.runtime import Runtime
 from localaws.services import SERVICES, Services
 from localaws.state import StateDir
+
+log = logging.getLogger("localaws")
 
 HOUSEKEEPING_SECONDS = 2.0
 
@@ -31,7 +35,11 @@ class Account:
         control.attach(Dispatcher(), services)
         control.restore()
         for service in set(SERVICES) & set(backends.services_in_use()):
-            services.start(service)
+            try:
+                services.start(service)
+            except LocalawsError:
+                # The rest of the account is fine, and the next call to the service will say what is wrong.
+                log.exception("%s has no servers", service)
         threading.Thread(target=account._keep_house, name="housekeeping", daemon=True).start()
         return account
 

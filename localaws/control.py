@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from localaws import faults
 from localaws.bridge import backends, pickles, polling
+from localaws.errors import LocalawsError, RestoreFailed
 from localaws.faults import Answer
 from localaws.journal import Journal
 from localaws.services import TRANSIENT
@@ -169,6 +170,15 @@ class ControlPlane:
                     pickles.load(blob, self._services.install)
                 for head, body in self._journal.read(first):
                     self._replay(head, body)
+            except LocalawsError:
+                raise
+            except Exception as error:
+                log.exception("the model cannot be restored")
+                raise RestoreFailed(
+                    f"The model in {self.state.path} cannot be restored ({type(error).__name__}: {error}). "
+                    "Was it written by another version of the packages? Go back to that one, "
+                    "or run `localaws reset` to start afresh."
+                ) from error
             finally:
                 self.replaying = False
 

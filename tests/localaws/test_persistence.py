@@ -139,3 +139,37 @@ def test_reset_empties_the_account_but_keeps_keys_and_port(own_aws: Any) -> None
     assert own_aws.endpoint_url == endpoint
     assert (own_aws.state / "credentials.json").read_text() == credentials
     assert own_aws.client("ssm").describe_parameters()["Parameters"] == []
+
+
+def test_a_snapshot_that_cannot_be_read_is_named(own_aws: Any) -> None:
+    own_aws.start()
+    own_aws.client("ssm").put_parameter(Name="/n", Value="1", Type="String")
+    own_aws.stop()
+    for pickle in (own_aws.state / "snapshot").glob("*.pickle"):
+        pickle.write_bytes(b"garbage")
+    refused = own_aws.run("start", check=False)
+    assert refused.returncode == 7
+    assert "localaws reset" in refused.stderr
+    own_aws.run("reset")
+    own_aws.start()
+
+
+def test_a_full_disk_refuses_the_change_instead_of_forgetting_it(own_aws: Any) -> None:
+    import psutil
+
+    own_aws.start()
+    parameters = own_aws.client("ssm")
+    parameters.put_parameter(Name="/before", Value="1", Type="String")
+    server = psutil.Process(own_aws.status()["pid"])
+    if not hasattr(server, "rlimit"):
+        pytest.skip("the limit on file sizes that plays the full disk exists on Linux only")
+    length = max((own_aws.state / "journal").glob("*.log")).stat().st_size
+    server.rlimit(psutil.RLIMIT_FSIZE, (length + 10, -1))
+    with pytest.raises(parameters.exceptions.ClientError, match="Make room on the disk"):
+        parameters.put_parameter(Name="/lost", Value="1", Type="String")
+    server.rlimit(psutil.RLIMIT_FSIZE, (-1, -1))
+    parameters.put_parameter(Name="/after", Value="1", Type="String")
+    kill(own_aws)
+    own_aws.start()
+    names = [found["Name"] for found in own_aws.client("ssm").describe_parameters()["Parameters"]]
+    assert sorted(names) == ["/after", "/before"]
