@@ -84,16 +84,21 @@ def _copy_wal(source: Path, target: Path, account: Account | None, first: str, l
 @contextlib.contextmanager
 def folder_at_once(target: Path, account: Account | None, *, durable: bool) -> Iterator[Path]:
     """Yield a folder that becomes `target` when all went well, and disappears when not."""
-    unfinished = target.with_name(f"{target.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
+    folder = unfinished(target)
+    shutil.rmtree(folder, ignore_errors=True)
     spread(target.parent)
-    private_folder(unfinished, account)
+    private_folder(folder, account)
     try:
-        yield unfinished
+        yield folder
         if durable:
-            make_durable(unfinished)
+            make_durable(folder)
         shutil.rmtree(target, ignore_errors=True)
-        unfinished.replace(target)
+        folder.replace(target)
     except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def unfinished(target: Path) -> Path:
+    """Return where a folder is prepared before it gets its name."""
+    return target.with_name(f"{target.name}.unfinished")

@@ -38,6 +38,10 @@ class Doors:
         self._open[name] = (address, view.dns_name)
         return address
 
+    def reserve(self, view: InstanceView) -> Address:
+        """Return where the endpoint of a stopped instance will listen."""
+        return self._runtime.addresses.claim(view.place.id, view.port)
+
     def _listen(self, view: InstanceView, server: PostgresServer, address: Address) -> Address:
         for attempt in range(1, ATTEMPTS + 1):
             try:

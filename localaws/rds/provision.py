@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from localaws.addresses import Address
 from localaws.engines import process, spare
-from localaws.engines.backup import copy_snapshot
+from localaws.engines.backup import copy_snapshot, unfinished
 from localaws.engines.binaries import find_all, find_postgres
 from localaws.engines.postgres import PostgresServer, erase
 from localaws.errors import LocalawsError
@@ -181,6 +181,9 @@ class Provision:
         self._model.settle(view.place, "snapshot_taken", snapshot=item["snapshot"])
 
     def _modify(self, view: InstanceView, item: Modify) -> None:
+        if view.resting == "stopped":
+            self._modify_stopped(view, item)
+            return
         running = self._server_for(view)
         if "master_user_password" in item["changes"]:
             self._ensure_running(view)
@@ -189,6 +192,19 @@ class Provision:
             address = self._restart(view)
         else:
             address = self._run(view)
+        self._model.settle(view.place, "modified", address=address.address, port=address.port)
+        renamed = self._model.instance(view.place)
+        if renamed is not None and renamed.dns_name != view.dns_name:
+            self._doors.open(renamed, running)
+
+    def _modify_stopped(self, view: InstanceView, item: Modify) -> None:
+        server = self._server_for(view)
+        server.configure(view.settings)
+        if "master_user_password" in item["changes"]:
+            server.start()
+            server.set_password(view.username, str(item["changes"]["master_user_password"]))
+            server.stop()
+        address = self._doors.reserve(view)
         self._model.settle(view.place, "modified", address=address.address, port=address.port)
 
     def _configure(self, view: InstanceView, _: object) -> None:
@@ -236,6 +252,7 @@ class Provision:
     def discard_snapshot(self, place: Place) -> None:
         """Remove the data of a snapshot that nothing refers to."""
         folder = self.snapshot_folder(place.id)
-        if folder.exists():
-            shutil.rmtree(folder)
+        for left in (folder, unfinished(folder)):
+            if left.exists():
+                shutil.rmtree(left)
         self._model.settle_snapshot(place, "discarded")

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,27 @@ import pytest
 from localaws.state import StateDir
 
 from . import fix_rds as fix
+from .conftest import LocalAws
 
 pytestmark = pytest.mark.engine
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def own_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A localaws of this module: its server and its engines get killed."""
+    local = LocalAws(tmp_path_factory.mktemp("accidents") / "a state")
+    local.start()
+    yield local
+    local.stop()
+    local.run("reset")
+
+
+@pytest.fixture(scope="module")
 def own_rds(own_aws: Any) -> Any:
-    own_aws.start()
     return own_aws.client("rds")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def network(own_aws: Any, own_rds: Any) -> fix.PublicNetwork:
     return fix.PublicNetwork(own_aws, "accidents")
 
@@ -37,6 +48,11 @@ def root_of(aws: Any) -> Path:
 
 def home_of(aws: Any, shown: dict[str, Any]) -> Path:
     return root_of(aws) / f"postgres-{shown['DbiResourceId']}"
+
+
+def folders(aws: Any) -> set[str]:
+    """Names of the folders that databases and snapshots have."""
+    return {path.name for path in root_of(aws).iterdir() if path.name.startswith(("postgres-", "snapshot-"))}
 
 
 def engine_pid(aws: Any, shown: dict[str, Any]) -> int:
@@ -62,15 +78,15 @@ def rows(aws: Any, shown: dict[str, Any]) -> int:
 
 
 def test_whatever_is_killed_comes_back(own_aws: Any, own_rds: Any, network: fix.PublicNetwork) -> None:
-    own_rds.create_db_instance(**network.request("shop"))
-    before = fix.available(own_rds, "shop")
+    own_rds.create_db_instance(**network.request("crash"))
+    before = fix.available(own_rds, "crash")
     add_row(own_aws, before)
 
     killed = engine_pid(own_aws, before)
     os.kill(killed, signal.SIGKILL)
     wanted = "Recovery of the DB instance is complete."
-    fix.eventually(lambda: messages(own_rds, "shop"), lambda found: wanted in found)
-    assert fix.available(own_rds, "shop")["Endpoint"] == before["Endpoint"]
+    fix.eventually(lambda: messages(own_rds, "crash"), lambda found: wanted in found)
+    assert fix.available(own_rds, "crash")["Endpoint"] == before["Endpoint"]
     assert engine_pid(own_aws, before) != killed
     assert rows(own_aws, before) == 1
 
@@ -78,7 +94,7 @@ def test_whatever_is_killed_comes_back(own_aws: Any, own_rds: Any, network: fix.
     server = own_aws.status()["pid"]
     os.kill(server, signal.SIGKILL)
     own_aws.start()
-    after = fix.available(own_rds, "shop")
+    after = fix.available(own_rds, "crash")
     for name in ("DbiResourceId", "Endpoint", "InstanceCreateTime"):
         assert after[name] == before[name]
     assert rows(own_aws, after) == 2
@@ -86,7 +102,7 @@ def test_whatever_is_killed_comes_back(own_aws: Any, own_rds: Any, network: fix.
     own_aws.stop()
     assert not running_under(root_of(own_aws))
     own_aws.start()
-    assert rows(own_aws, fix.available(own_rds, "shop")) == 2
+    assert rows(own_aws, fix.available(own_rds, "crash")) == 2
 
 
 def running_under(folder: Path) -> list[list[str]]:
@@ -101,49 +117,50 @@ def running_under(folder: Path) -> list[list[str]]:
 def test_a_stopped_instance_stays_stopped_over_a_restart(
     own_aws: Any, own_rds: Any, network: fix.PublicNetwork
 ) -> None:
-    own_rds.create_db_instance(**network.request("shop"))
-    shown = fix.available(own_rds, "shop")
-    own_rds.stop_db_instance(DBInstanceIdentifier="shop")
-    fix.available(own_rds, "shop", "stopped")
+    own_rds.create_db_instance(**network.request("sleeper"))
+    shown = fix.available(own_rds, "sleeper")
+    own_rds.stop_db_instance(DBInstanceIdentifier="sleeper")
+    fix.available(own_rds, "sleeper", "stopped")
     with pytest.raises(psycopg.OperationalError):
         fix.connect(own_aws, shown)
     own_aws.stop()
     own_aws.start()
-    assert fix.instance(own_rds, "shop")["DBInstanceStatus"] == "stopped"
-    assert not running_under(root_of(own_aws))
-    own_rds.start_db_instance(DBInstanceIdentifier="shop")
-    add_row(own_aws, fix.available(own_rds, "shop"))
+    assert fix.instance(own_rds, "sleeper")["DBInstanceStatus"] == "stopped"
+    assert not running_under(home_of(own_aws, shown))
+    own_rds.start_db_instance(DBInstanceIdentifier="sleeper")
+    add_row(own_aws, fix.available(own_rds, "sleeper"))
 
 
 def test_a_server_that_cannot_start_is_never_available(
     own_aws: Any, own_rds: Any, network: fix.PublicNetwork
 ) -> None:
-    own_rds.create_db_instance(**network.request("shop"))
-    shown = fix.available(own_rds, "shop")
+    own_rds.create_db_instance(**network.request("broken"))
+    shown = fix.available(own_rds, "broken")
     version = home_of(own_aws, shown) / "data" / "PG_VERSION"
     hidden = version.with_name("PG_VERSION.hidden")
     version.rename(hidden)
     os.kill(engine_pid(own_aws, shown), signal.SIGKILL)
     told = fix.eventually(
-        lambda: messages(own_rds, "shop"), lambda found: any("does not start" in each for each in found)
+        lambda: messages(own_rds, "broken"), lambda found: any("does not start" in each for each in found)
     )
     assert any("PG_VERSION" in each for each in told)
-    assert fix.instance(own_rds, "shop")["DBInstanceStatus"] != "available"
+    assert fix.instance(own_rds, "broken")["DBInstanceStatus"] != "available"
     with pytest.raises(psycopg.OperationalError):
         fix.connect(own_aws, shown)
     hidden.rename(version)
-    add_row(own_aws, fix.available(own_rds, "shop"))
+    add_row(own_aws, fix.available(own_rds, "broken"))
 
 
 def test_deleting_leaves_neither_files_nor_processes(
     own_aws: Any, own_rds: Any, network: fix.PublicNetwork
 ) -> None:
-    own_rds.create_db_instance(**network.request("shop"))
-    add_row(own_aws, fix.available(own_rds, "shop"))
+    before = folders(own_aws)
+    own_rds.create_db_instance(**network.request("gone"))
+    add_row(own_aws, fix.available(own_rds, "gone"))
     own_rds.delete_db_instance(
-        DBInstanceIdentifier="shop", SkipFinalSnapshot=False, FinalDBSnapshotIdentifier="last"
+        DBInstanceIdentifier="gone", SkipFinalSnapshot=False, FinalDBSnapshotIdentifier="last"
     )
-    own_rds.get_waiter("db_instance_deleted").wait(DBInstanceIdentifier="shop", WaiterConfig={"Delay": 1})
+    own_rds.get_waiter("db_instance_deleted").wait(DBInstanceIdentifier="gone", WaiterConfig={"Delay": 1})
     own_rds.restore_db_instance_from_db_snapshot(
         DBInstanceIdentifier="back",
         DBSnapshotIdentifier="last",
@@ -151,22 +168,19 @@ def test_deleting_leaves_neither_files_nor_processes(
         VpcSecurityGroupIds=[network.security_group],
         PubliclyAccessible=True,
     )
-    assert rows(own_aws, fix.available(own_rds, "back")) == 1
+    back = fix.available(own_rds, "back")
+    assert rows(own_aws, back) == 1
     own_rds.delete_db_snapshot(DBSnapshotIdentifier="last")
     own_rds.delete_db_instance(DBInstanceIdentifier="back", SkipFinalSnapshot=True)
     own_rds.get_waiter("db_instance_deleted").wait(DBInstanceIdentifier="back", WaiterConfig={"Delay": 1})
 
-    def left() -> list[str]:
-        return [
-            path.name for path in root_of(own_aws).iterdir() if path.name.startswith(("postgres-", "snap"))
-        ]
-
-    fix.eventually(left, lambda found: not found)
-    assert not running_under(root_of(own_aws))
+    fix.eventually(lambda: folders(own_aws), lambda found: found == before)
+    assert not running_under(home_of(own_aws, back))
 
 
-def test_a_full_disk_while_creating_is_told_and_leaves_nothing(own_aws: Any) -> None:
-    root = root_of(own_aws)
+def test_a_full_disk_while_creating_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    full_aws = LocalAws(tmp_path / "state")
+    root = root_of(full_aws)
     root.mkdir(parents=True, exist_ok=True)
     owner = root.stat()
     options = f"size=12m,mode=700,uid={owner.st_uid},gid={owner.st_gid}"
@@ -174,16 +188,16 @@ def test_a_full_disk_while_creating_is_told_and_leaves_nothing(own_aws: Any) -> 
     if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("mounting a small file system needs root")
     try:
-        own_aws.start()
-        rds = own_aws.client("rds")
-        rds.create_db_instance(**fix.PublicNetwork(own_aws, "full").request("shop"))
+        full_aws.start()
+        rds = full_aws.client("rds")
+        rds.create_db_instance(**fix.PublicNetwork(full_aws, "full").request("shop"))
         fix.eventually(
             lambda: fix.instance(rds, "shop")["DBInstanceStatus"], lambda status: status == "failed"
         )
         assert any("No space left on device" in each for each in messages(rds, "shop"))
-        assert [path for path in root.iterdir() if path.name.startswith("postgres-")] == []
+        assert not folders(full_aws)
         rds.delete_db_instance(DBInstanceIdentifier="shop", SkipFinalSnapshot=True)
         fix.eventually(lambda: rds.describe_db_instances()["DBInstances"], lambda found: not found)
     finally:
-        own_aws.stop()
+        full_aws.stop()
         subprocess.run(["umount", str(root)], check=True)
