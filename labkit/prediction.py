@@ -27,7 +27,7 @@ _UNITS: dict[str, tuple[str, float]] = {
     "GiB": ("size", 2.0**30),
     "TiB": ("size", 2.0**40),
 }
-_BAR = 320
+_BAR, _TOO_LONG = 320, 1e300
 _GUESS_COLOUR, _MEASURED_COLOUR = "#8a8f98", "#2f7ed8"
 
 
@@ -48,7 +48,7 @@ def predict(label: str, guess: object, unit: str = "") -> None:
         _predictions.pop(label, None)
         _say(f"{label}: no guess yet. Put a value in place of the dots; nobody grades it.")
         return
-    value: Value = guess if isinstance(guess, int | float) and not isinstance(guess, bool) else str(guess)
+    value = _plain(guess)
     _predictions[label] = Prediction(value, unit)
     _say(f"{label}: you predict {amount(value, unit)}.")
 
@@ -149,7 +149,8 @@ def _plain(measured: object) -> Value:
     if isinstance(measured, bool) or measured is None:
         return str(measured)
     if isinstance(measured, int | float | str):
-        return measured
+        drawable = isinstance(measured, str) or abs(measured) < _TOO_LONG
+        return measured if drawable else str(measured)
     try:
         return float(measured)  # type: ignore[arg-type]
     except (TypeError, ValueError):
