@@ -36,6 +36,11 @@ class LocalAws:
     def stop(self) -> None:
         self.run("stop")
 
+    def remove(self) -> None:
+        """Stop, and delete the engines' data too: as root they are outside the state folder."""
+        self.run("stop", check=False)
+        self.run("reset", check=False)
+
     def log(self) -> str:
         file = self.state / "server.log"
         return file.read_text() if file.exists() else ""
@@ -63,7 +68,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     local = LocalAws(tmp_path_factory.mktemp("localaws") / "state")
     local.start()
     yield local
-    local.stop()
+    local.remove()
 
 
 @pytest.fixture
@@ -71,4 +76,4 @@ def own_aws(tmp_path: Path) -> Iterator[LocalAws]:
     """A localaws of the test's own, not started yet; stopped afterwards whatever happened."""
     local = LocalAws(tmp_path / "a state")
     yield local
-    local.run("stop", check=False)
+    local.remove()
