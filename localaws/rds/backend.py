@@ -61,9 +61,6 @@ class RDSBackend(base.RDSBackend):
         self, db_instance_identifier: str | None = None, filters: Any = None
     ) -> list[DBInstance]:
         """Instances by identifier, ARN or filters."""
-        for name, values in (filters or {}).items():
-            if not values:
-                raise faults.combination(f"The list of values of the filter {name} must not be empty.")
         if db_instance_identifier:
             filters = merge_filters(filters, {"db-instance-id": [db_instance_identifier]})
         found = self._filter_resources(self.databases, filters, _Searched) if filters else self.databases
@@ -124,9 +121,8 @@ class RDSBackend(base.RDSBackend):
             self.describe_db_instances(source_db_identifier)
         raise faults.unoffered("RestoreDBInstanceToPointInTime", "Restore a snapshot instead.")
 
-    def create_blue_green_deployment(self, bg_kwargs: Any) -> Any:
+    def create_blue_green_deployment(self, _: Any) -> Any:
         """Refused: there is no green environment to run."""
-        del bg_kwargs
         raise faults.unoffered("CreateBlueGreenDeployment", "Modify the instance, or restore a snapshot.")
 
     # -- snapshots

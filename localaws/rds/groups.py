@@ -103,7 +103,7 @@ def _checked(known: dict[str, Parameter] | None, change: dict[str, Any]) -> dict
         raise faults.blank("ParameterValue")
     method = change.get("ApplyMethod")
     if known is None:
-        return {"ParameterName": name, "ParameterValue": str(value), "ApplyMethod": method or "immediate"}
+        return {"ApplyMethod": "immediate", **change}
     parameter = known.get(name)
     if parameter is None:
         raise faults.invalid(f"Could not find parameter with name: {name}")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from moto.core.utils import utcnow
 from moto.rds.exceptions import (
     DBInstanceAlreadyExists,
-    DBInstanceNotFoundError,
     DBParameterGroupNotFoundError,
     OptionGroupNotFoundFaultError,
     RDSClientError,
@@ -15,7 +13,7 @@ from moto.rds.exceptions import (
 from moto.rds.utils import DbInstanceEngine
 
 from localaws.rds import faults, validation, versions
-from localaws.rds.events import Event
+from localaws.rds.backups import automated_backup
 from localaws.rds.models import DBInstance
 from localaws.rds.placement import Placement
 from localaws.rds.work import Delete, Reboot, Restore, Snapshot, Start, Stop
@@ -99,16 +97,6 @@ def create(backend: Any, request: dict[str, Any], restore: Restore | None = None
         if instance.backup_retention_period:
             automated_backup(instance)
     return instance
-
-
-def automated_backup(instance: DBInstance) -> None:
-    """Queue an automated backup of the instance."""
-    moment = utcnow().strftime("%Y-%m-%d-%H-%M")
-    snapshot = instance.backend.new_snapshot(
-        instance, f"rds:{instance.db_instance_identifier}-{moment}", "automated"
-    )
-    instance.queue(Snapshot(do="snapshot", snapshot=snapshot.data_id))
-    instance.backend.events.append(Event.of(instance, "backup-start"))
 
 
 def _engine(request: dict[str, Any]) -> dict[str, Any]:
@@ -217,9 +205,17 @@ def check_parameter_group(backend: Any, name: str, family: str) -> None:
         )
 
 
+def named(backend: Any, instance_id: str) -> DBInstance:
+    """The instance of that name."""
+    instance: DBInstance = backend.describe_db_instances(
+        validation.identifier(instance_id, "DBInstanceIdentifier")
+    )[0]
+    return instance
+
+
 def usable(backend: Any, instance_id: str) -> DBInstance:
     """The instance, if its state lets it be changed."""
-    instance: DBInstance = backend.describe_db_instances(instance_id)[0]
+    instance = named(backend, instance_id)
     if instance.status not in USABLE:
         raise faults.not_available(instance.db_instance_identifier)
     return instance
@@ -247,7 +243,7 @@ def stop(backend: Any, instance_id: str, snapshot_id: str | None) -> DBInstance:
 
 def start(backend: Any, instance_id: str) -> DBInstance:
     """Start a stopped server."""
-    instance: DBInstance = backend.describe_db_instances(instance_id)[0]
+    instance = named(backend, instance_id)
     if instance.status != "stopped":
         raise faults.wrong_state(
             f"Instance {instance.db_instance_identifier} is not stopped, it cannot be started."
@@ -261,11 +257,7 @@ def delete(
     backend: Any, instance_id: str, *, skip_final: bool, final_id: str | None, drop_backups: bool
 ) -> DBInstance:
     """Delete the instance, after a final snapshot unless that is skipped."""
-    instance: DBInstance | None = backend.databases.get(
-        validation.identifier(instance_id, "DBInstanceIdentifier")
-    )
-    if instance is None:
-        raise DBInstanceNotFoundError(instance_id)
+    instance = named(backend, instance_id)
     _check_deletion(instance, skip_final=skip_final, final_id=final_id)
     if drop_backups:
         backend.drop_automated(instance)

@@ -8,8 +8,9 @@ from typing import Any
 from moto.rds.exceptions import DBInstanceAlreadyExists, OptionGroupNotFoundFaultError
 
 from localaws.rds import faults, validation, versions
+from localaws.rds.backups import automated_backup
 from localaws.rds.events import Event
-from localaws.rds.instances import automated_backup, check_parameter_group, usable
+from localaws.rds.instances import check_parameter_group, usable
 from localaws.rds.models import DBInstance
 from localaws.rds.placement import Placement
 from localaws.rds.work import JSON, Modify

@@ -11,6 +11,7 @@ from typing import Any
 
 from moto.core.utils import utcnow
 
+from localaws.rds.backups import announce_backup
 from localaws.rds.events import Event
 
 
@@ -28,6 +29,7 @@ def created(backend: Any, *, resource_id: str, address: str, port: int, engine_v
     if item is not None and item["do"] == "restore":
         source = _snapshot(backend, item["snapshot"])
         _tell(instance, "restored", snapshot=source.db_snapshot_identifier if source else item["snapshot"])
+    announce_backup(instance)
 
 
 def snapshot_taken(backend: Any, *, resource_id: str, snapshot: str) -> None:
@@ -67,6 +69,7 @@ def modified(backend: Any, *, resource_id: str, address: str, port: int) -> None
         instance.load_parameters()
     if not instance.backup_retention_period:
         backend.drop_automated(instance)
+    announce_backup(instance)
     if instance.db_instance_identifier != before:
         backend.databases[instance.db_instance_identifier] = backend.databases.pop(before)
         _tell(instance, "renamed", old=before, new=instance.db_instance_identifier)

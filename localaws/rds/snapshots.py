@@ -44,7 +44,7 @@ _KEPT = (
 
 def take(backend: Any, instance_id: str, snapshot_id: str, tags: list[Any] | None) -> DBSnapshot:
     """A manual snapshot of an available instance."""
-    instance: DBInstance = backend.describe_db_instances(instance_id)[0]
+    instance = instances.named(backend, instance_id)
     if instance.status not in ("available", "storage-full"):
         raise faults.wrong_state(
             f"Cannot create a snapshot because the database instance {instance.db_instance_identifier} "
@@ -64,7 +64,8 @@ def new(
         _check_room(backend, snapshot_id)
     snapshot = DBSnapshot(backend, instance, snapshot_id, kind, tags)
     backend.database_snapshots[snapshot.db_snapshot_identifier] = snapshot
-    backend.events.append(Event.of(snapshot, f"{kind}-start"))
+    if kind == "manual":
+        backend.events.append(Event.of(snapshot, "manual-start"))
     return snapshot
 
 

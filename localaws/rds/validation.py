@@ -245,6 +245,8 @@ def _backup(window: str) -> tuple[int, int]:
 
 def _maintenance(window: str) -> tuple[int, int]:
     match = _MAINTENANCE.match(window)
+    if match is None and re.match(r"[a-z]{3}:\d\d:\d\d-[a-z]{3}:\d\d:\d\d\Z", window):
+        raise faults.invalid(f"Invalid day:hour:minute value: {window}")
     if match is None:
         raise faults.invalid(
             f"Invalid maintenance window format: {window}. Should be specified as a range "
