@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 OUTSIDE_IP = "203.0.113.10"
 """The notebook's address on the internet, as security groups see it."""
 
+_NAMED = 3
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -88,11 +90,12 @@ def _from_outside(view: Ec2View, target: Target) -> Refusal | None:
         )
     unrouted = [subnet for subnet in view.subnets(target.subnet_ids) if not _routed_out(view, subnet)]
     if unrouted:
-        names = ", ".join(f"{subnet.id} (route table {view.route_table(subnet).id})" for subnet in unrouted)
+        tables = _list(sorted({view.route_table(subnet).id for subnet in unrouted}))
         return _refuse(
             target,
-            "it is publicly accessible, but its subnets have no route from the internet: "
-            f"{names} needs a route 0.0.0.0/0 to an internet gateway attached to {target.vpc_id}",
+            "it is publicly accessible, but no route leads there from the internet. Give "
+            f"{tables}, the route table of {_list([subnet.id for subnet in unrouted])}, a route 0.0.0.0/0 "
+            f"to an internet gateway that is attached to {target.vpc_id}",
         )
     return _ingress(view, target, IPv4Address(OUTSIDE_IP), frozenset(), f"{OUTSIDE_IP} (this notebook)")
 
@@ -169,4 +172,5 @@ def _present(groups: list[Group], port: int) -> str:
 
 
 def _list(names: list[str] | tuple[str, ...]) -> str:
-    return ", ".join(names) or "(none)"
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return (", ".join(names[:_NAMED]) or "(none)") + more

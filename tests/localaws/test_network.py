@@ -117,7 +117,7 @@ def test_a_public_database_needs_a_route_to_an_attached_gateway(vpc: Vpc, networ
     gateway = vpc.open_to_internet()
     assert network.admit(OUTSIDE, vpc.target(public=True)) is None
     vpc.ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc.id)
-    assert "no route from the internet" in reason(network, OUTSIDE, vpc.target(public=True))
+    assert "no route leads there from the internet" in reason(network, OUTSIDE, vpc.target(public=True))
 
 
 def test_a_subnets_own_route_table_counts_before_the_main_one(vpc: Vpc, network: Network) -> None:
