@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
@@ -100,7 +100,7 @@ def _text(path: Path) -> str:
         raise UsageError(f"{path} cannot be read: {error}.") from error
 
 
-def _outcomes(options: argparse.Namespace) -> int:
+def _outcomes(_: argparse.Namespace) -> int:
     for outcome in outcomes().values():
         values = ", ".join(outcome.values)
         print(f"{outcome.id:<16} {outcome.points:>3g} points  {outcome.title}  ({values})")

@@ -1,7 +1,7 @@
 """Limits its own process, then becomes the given command: run as a script before any code of a learner.
 
-`python -I -S confine.py ACCOUNT cpu_s=… memory=… file=… files=… processes=… -- command …`; sizes in bytes, ACCOUNT is a
-numeric user id to become (`-` to stay).
+`python -I -S confine.py ACCOUNT cpu_s=… memory=… file=… files=… processes=… -- command …`; sizes
+in bytes, ACCOUNT is a numeric user id to become (`-` to stay).
 """
 
 import os

@@ -39,13 +39,13 @@ def _only(found: list[str], name: str, what: str, remedy: str) -> str:
     raise UsageError(f"There are several: {', '.join(sorted(found))}. Name the {what} with {_option(name)}.")
 
 
-def _database(account: Account, known: Mapping[str, str]) -> str:
+def _database(account: Account, _: Mapping[str, str]) -> str:
     pages = account.rds.get_paginator("describe_db_instances").paginate()
     found = [item["DBInstanceIdentifier"] for page in pages for item in page["DBInstances"]]
     return _only([name for name in found if not name.startswith(PREFIX)], "db", "DB instance", "create it")
 
 
-def _app_host(account: Account, known: Mapping[str, str]) -> str:
+def _app_host(account: Account, _: Mapping[str, str]) -> str:
     running = [{"Name": "instance-state-name", "Values": ["running"]}]
     pages = account.ec2.get_paginator("describe_instances").paginate(Filters=running)
     instances = [i for page in pages for item in page["Reservations"] for i in item["Instances"]]
@@ -88,7 +88,7 @@ def _credentials(account: Account, name: str) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _app(account: Account, known: Mapping[str, str]) -> str:
+def _app(_account: Account, _: Mapping[str, str]) -> str:
     file = Path(APP_FILE)
     if not file.is_file():
         raise UsageError(f"There is no {APP_FILE} in this folder: change to it, or name the file with --app.")

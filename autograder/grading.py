@@ -1,4 +1,4 @@
-"""The account that a submission is graded in: a localaws of its own, judged by an examiner process of its own."""
+"""The account a submission is graded in: a localaws of its own, and an examiner process for each check."""
 
 import contextlib
 import json
@@ -54,7 +54,7 @@ class GradingAccount:
         return environment(self._status | {"ca_bundle": bundle}, self._keys()) | {"LAB_BACKEND": "local"}
 
     def judge(self, outcome: str, values: Mapping[str, object]) -> Verdict:
-        """The verdict of `autograder check` in a process of its own; a check that takes too long earns nothing."""
+        """The verdict of an `autograder check` process; one that takes too long earns nothing."""
         process = subprocess.Popen(
             [sys.executable, "-m", "autograder", "check", outcome, "--json"],
             env=self._own_environment(),
@@ -79,7 +79,9 @@ class GradingAccount:
             process.communicate()
 
     def _keys(self) -> dict[str, str]:
-        keys: dict[str, str] = json.loads(Path(self._status["credentials"]).read_text(encoding="utf-8"))["owner"]
+        keys: dict[str, str] = json.loads(Path(self._status["credentials"]).read_text(encoding="utf-8"))[
+            "owner"
+        ]
         return keys
 
     def _wake_rds(self) -> None:

@@ -1,4 +1,4 @@
-"""Runs a learner's code where it can do no harm: own session, clean environment, limits, and nothing left behind."""
+"""Runs a learner's code where it does no harm: own session, clean environment, limits, nothing left."""
 
 import contextlib
 import functools
@@ -18,7 +18,7 @@ import psutil
 CONFINE = Path(__file__).with_name("confine.py")
 MARK = "LAB_SANDBOX"
 GRADED_ACCOUNT = 64_999
-"""User id for learners' code when the grader is root: an id of its own, so that it owns nothing and nobody."""
+"""User id for learners' code when the grader is root: its own, so that it owns nothing and nobody."""
 MEBIBYTE = 1 << 20
 OUTPUT_READ = 20_000
 """Characters of a program's output that are looked at."""
@@ -94,7 +94,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @functools.cache
 def graded_account() -> int | None:
-    """The unprivileged account for learners' code: None when the grader is not root or it cannot reach Python."""
+    """The unprivileged account for learners' code: None when not root, or when it cannot reach Python."""
     if os.geteuid() != 0:
         return None
     command = [sys.executable, "-c", "import psycopg"]
@@ -126,7 +126,7 @@ class Ended:
 def run(
     command: Sequence[str], box: Sandbox, env: Mapping[str, str], *, text: str, seconds: float, limits: Limits
 ) -> Ended:
-    """Run the command in the sandbox with `text` as its input, for at most `seconds`; its whole group dies with it."""
+    """Run the command in the sandbox with `text` as its input, `seconds` at most; its group dies with it."""
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         source.write(text.encode())
         source.seek(0)

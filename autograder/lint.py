@@ -2,10 +2,10 @@
 
 Conventions, which the rules follow:
 
-- Headings `## Objectives`, `## Time`, `## Cost on AWS` and `## Fidelity` in text cells before the first code cell.
+- Headings `## Objectives`, `## Time`, `## Cost on AWS`, `## Fidelity` before the first code cell.
 - An exercise is a text cell with `**Exercise … (N points)**`, then its solution cell(s), then its test cell.
 - Solution cell: nbgrader solution=true, locked=false, grade=false, grade_id `<outcome>-solution…`.
-- Test cell: grade=true, locked=true, solution=false, points=N, grade_id = the outcome's id.
+- Test cell: grade=true, locked=true, solution=false, points=N, grade_id = the outcome's id with `-` for `.`.
 - Hints are `<details>` elements. Discussions of solutions have the tag `discussion`.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import UsageError
-from autograder.outcome import outcomes
+from autograder.outcome import canonical, outcomes
 
 BLOCKS = ("## Objectives", "## Time", "## Cost on AWS", "## Fidelity")
 EXERCISE = re.compile(r"\*\*Exercise\b[^*]*\((\d+(?:\.\d+)?) points?\)[^*]*\*\*")
@@ -80,7 +80,7 @@ Found = Iterator[tuple[int, str]]
 
 
 def lint_paths(paths: Sequence[Path], *, quiet: bool = False) -> int:
-    """Lint notebooks and folders of notebooks, print what breaks a rule and the lengths; 1 when a rule is broken."""
+    """Lint notebooks and folders of them; prints broken rules and lengths; 1 when a rule is broken."""
     notebooks = [notebook for path in paths for notebook in _notebooks(path)]
     if not notebooks:
         raise UsageError(
@@ -159,7 +159,7 @@ def exercises(cells: Sequence[Cell]) -> Found:
     """Exercise, solution, test: in this order, with the same points."""
     printed: float | None = None
     solutions: list[Cell] = []
-    known = outcomes()
+    known = {canonical(name): outcome for name, outcome in outcomes().items()}
     for cell in cells:
         match = EXERCISE.search(cell.source) if cell.kind == "markdown" else None
         if match:
@@ -171,12 +171,13 @@ def exercises(cells: Sequence[Cell]) -> Found:
         elif cell.graded and not cell.solution:
             points = float(cell.nbgrader.get("points", 0))
             yield from _judged(cell, points, printed, solutions)
-            if cell.grade_id not in known:
+            named = known.get(canonical(cell.grade_id))
+            if named is None:
                 yield cell.number, f"grade_id {cell.grade_id!r} is no outcome: see `autograder outcomes`"
-            elif known[cell.grade_id].points != points:
+            elif named.points != points:
                 yield (
                     cell.number,
-                    f"{points:g} points, but the outcome is worth {known[cell.grade_id].points:g}",
+                    f"{points:g} points, but the outcome is worth {named.points:g}",
                 )
             printed, solutions = None, []
     if printed is not None:

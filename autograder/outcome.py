@@ -147,7 +147,7 @@ _registry = Registry()
 def outcome(
     id: str, *, title: str, points: float
 ) -> Callable[[Callable[Concatenate[Sheet, A, ...], None]], Outcome]:
-    """Register the decorated function as an outcome; its keyword-only arguments are the values it asks for."""
+    """Register the decorated function; its keyword-only arguments are the values that it asks for."""
 
     def register(function: Callable[Concatenate[Sheet, A, ...], None]) -> Outcome:
         parameters = inspect.signature(function).parameters.values()
@@ -169,10 +169,15 @@ def outcomes() -> dict[str, Outcome]:
 
 
 def find_outcome(id: str) -> Outcome:
-    """The outcome called `lab-6.1`, `6.1` or `LAB 6.1`; raises UsageError."""
+    """The outcome called `lab-6.1`, `6.1`, `LAB 6.1` or, as in a grade id, `lab-6-1`; raises UsageError."""
     known = outcomes()
-    wanted = id.strip().lower().replace(" ", "-")
-    for name in (wanted, f"lab-{wanted}"):
-        if name in known:
-            return known[name]
+    wanted = canonical(id)
+    for name, found in known.items():
+        if canonical(name) in (wanted, f"lab-{wanted}"):
+            return found
     raise UsageError(f"There is no outcome {id!r}. Known: {', '.join(known)}.")
+
+
+def canonical(id: str) -> str:
+    """An id as grade ids are written: nbgrader's editor takes no dots in them."""
+    return id.strip().lower().replace(" ", "-").replace(".", "-")

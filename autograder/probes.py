@@ -19,7 +19,7 @@ class Answer:
 
 
 def knock(host: str, port: int) -> Answer:
-    """Start a session over TLS as nobody in particular: a request for a password proves that the server is reached."""
+    """Start a session over TLS as nobody: a request for a password proves that the server is reached."""
     try:
         with socket.create_connection((host, port), timeout=PATIENCE_S) as plain:
             plain.sendall(SSL_REQUEST)
@@ -53,7 +53,7 @@ def _start(stream: socket.socket) -> Answer:
     if kind != b"E":
         return Answer(True, "")
     fields = {part[:1]: part[1:].decode(errors="replace") for part in content.split(b"\0") if part}
-    # class 08 is the network's refusal; anything else (no such user, no entry in pg_hba.conf) came from the server
+    # class 08 is the network's refusal; anything else (no entry in pg_hba.conf, …) came from the server
     return Answer(not fields.get(b"C", "").startswith("08"), fields.get(b"M", ""))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autograder.outcome import Verdict
+from autograder.outcome import Verdict, canonical
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
@@ -49,7 +49,7 @@ class Record:
             file.write(line.encode() + b"\n")
 
     def verdicts(self, run: str) -> dict[str, Verdict]:
-        """The verdicts of one run by outcome; the first counts."""
+        """The verdicts of one run by grade id; the first of each counts."""
         found: dict[str, Verdict] = {}
         if not self.path.exists():
             return found
@@ -58,5 +58,5 @@ class Record:
                 document = json.loads(line)
                 if document["run"] == run:
                     verdict = Verdict.parse(document["verdict"])
-                    found.setdefault(verdict.outcome, verdict)
+                    found.setdefault(canonical(verdict.outcome), verdict)
         return found

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-# Continuation lines of a message begin with a tab and PostgreSQL's own lines here have the host `[local]`, so that
-# nothing that SQL can write to the log looks like this line.
+# Continuation lines of a message begin with a tab, and PostgreSQL's own lines here have the host `[local]`,
+# so that nothing that SQL can write to the log looks like this line.
 SESSION = re.compile(
-    r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC:(?P<host>[0-9a-fA-F.:]+)\(\d+\):(?P<user>[\w.-]+)@(?P<database>[\w.-]+)"
-    r":\[(?P<pid>\d+)\]:LOG:  connection authorized: user=(?P=user) database=(?P=database)"
+    r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC:(?P<host>[0-9a-fA-F.:]+)\(\d+\)"
+    r":(?P<user>[\w.-]+)@(?P<database>[\w.-]+):\[(?P<pid>\d+)\]:LOG:  connection authorized:"
+    r" user=(?P=user) database=(?P=database)"
     r"(?: application_name=\S*)?(?P<tls> SSL enabled \(protocol=[\w.]+, cipher=[\w-]+, bits=\d+.*\))?"
 )
 

@@ -1,4 +1,4 @@
-"""Runs a learner's shop_app.py in the sandbox: a script that reads its orders from stdin and reports on stdout."""
+"""Runs a learner's shop_app.py in the sandbox: reads its orders from stdin and reports on stdout."""
 
 import json
 import os

@@ -13,10 +13,11 @@ LARGEST_FILE = 10 << 20
 LARGEST_FOLDER = 50 << 20
 
 
-def refuse_links(*, assignment: str, student: str, notebooks: Sequence[str]) -> None:
-    """Nbgrader's pre-convert hook: take links out of a submission before nbgrader copies what they point at.
+def refuse_links(*, notebooks: Sequence[str], **_: str) -> None:
+    """Take links out of a submission before nbgrader copies what they point at.
 
-    A link may lead to the instructor's solutions or to another submission. A linked notebook becomes an empty one.
+    nbgrader's pre-convert hook. A link may lead to the instructor's solutions or to another submission; a
+    linked notebook becomes an empty one.
     """
     for folder in {Path(notebook).parent for notebook in notebooks}:
         for path in _everything(folder):
@@ -28,7 +29,7 @@ def refuse_links(*, assignment: str, student: str, notebooks: Sequence[str]) -> 
 
 
 def stage(sources: Sequence[Path], folder: Path, ignore: Sequence[str]) -> list[Path]:
-    """Copy the plain files of the folders (no notebooks, no links) into `folder`; returns everything made there."""
+    """Copy the folders' plain files (no notebooks, no links) into `folder`; returns everything made there."""
     made: list[Path] = []
     room = LARGEST_FOLDER
     for source in sources:

@@ -1,4 +1,4 @@
-"""Throw-away restores: a snapshot's rows, looked at in an instance of the examiner's own that is deleted afterwards."""
+"""Throw-away restores: a snapshot's rows, seen in an instance of the examiner's that is deleted again."""
 
 import contextlib
 import secrets
@@ -43,7 +43,7 @@ def snapshot_now(account: Account, database: Mapping[str, Any]) -> Iterator[str]
 def restored(
     account: Account, snapshot: str, like: Mapping[str, Any]
 ) -> Iterator[tuple[dict[str, Any], str]]:
-    """The snapshot restored beside `like` (same subnets and groups), and its master's password; deleted afterwards."""
+    """The snapshot restored beside `like` (same subnets and groups), and its master's password."""
     name, password = new_name(), secrets.token_urlsafe(24)
     account.rds.restore_db_instance_from_db_snapshot(
         DBInstanceIdentifier=name,

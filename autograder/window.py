@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
-from autograder.outcome import Verdict
+from autograder.outcome import Verdict, canonical
 
 LARGEST_REQUEST = 1 << 20
 """Bytes that a request may have."""
@@ -20,7 +20,7 @@ class Refused(Exception):
 
 
 class Window:
-    """Serves on 127.0.0.1 behind an unguessable path; `judge` looks at the account, `keep` records the verdict."""
+    """Serves on 127.0.0.1 behind an unguessable path; `judge` looks at the account, `keep` records."""
 
     def __init__(self, judge: Judge, keep: Callable[[Verdict], None]) -> None:
         self._judge = judge
@@ -54,7 +54,7 @@ class Window:
             raise Refused("this is not the examiner's address: use LAB_EXAMINER as it is")
         outcome, values = _parse(body)
         with self._lock:
-            if outcome != self._open_for:
+            if self._open_for is None or canonical(outcome) != canonical(self._open_for):
                 raise Refused(f"{outcome} is taken once, from its own graded cell, while that cell runs")
             self._open_for = None
             verdict = self._judge(outcome, values)

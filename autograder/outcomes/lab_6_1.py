@@ -49,7 +49,8 @@ def has_no_way_out(account: Account, database: Mapping[str, Any]) -> None:
             if gateway.startswith("igw-") and route.get("State") != "blackhole":
                 to = route.get("DestinationCidrBlock") or route.get("DestinationIpv6CidrBlock", "traffic")
                 raise Mistake(
-                    f"{subnet_id} is public: its route table {table['RouteTableId']} sends {to} to {gateway}. "
+                    f"{subnet_id} is public: its route table {table['RouteTableId']} sends {to} "
+                    f"to {gateway}. "
                     "Put the database in subnets whose route table has no internet gateway"
                 )
 
@@ -58,7 +59,8 @@ def is_not_public(database: Mapping[str, Any]) -> None:
     """PubliclyAccessible is off."""
     if database["PubliclyAccessible"]:
         raise Mistake(
-            f"{database['DBInstanceIdentifier']} is publicly accessible: modify it with PubliclyAccessible=False"
+            f"{database['DBInstanceIdentifier']} is publicly accessible: modify it with "
+            "PubliclyAccessible=False"
         )
 
 
@@ -66,7 +68,8 @@ def is_encrypted(database: Mapping[str, Any]) -> None:
     """StorageEncrypted is on."""
     if not database["StorageEncrypted"]:
         raise Mistake(
-            f"the storage of {database['DBInstanceIdentifier']} is not encrypted, which cannot be changed later: "
+            f"the storage of {database['DBInstanceIdentifier']} is not encrypted, which cannot "
+            "be changed later: "
             "create it with StorageEncrypted=True"
         )
 
@@ -111,7 +114,8 @@ def _subnet_group(database: Mapping[str, Any]) -> Mapping[str, Any]:
     group = database.get("DBSubnetGroup")
     if not group:
         raise Mistake(
-            f"{database['DBInstanceIdentifier']} has no subnet group: create one over private subnets in two zones"
+            f"{database['DBInstanceIdentifier']} has no subnet group: create one over private "
+            "subnets in two zones"
         )
     found: Mapping[str, Any] = group
     return found

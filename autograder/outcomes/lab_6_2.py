@@ -67,7 +67,7 @@ class Evidence:
 
 @outcome("lab-6.2", title="The app connects securely from EC2", points=8)
 def secure_app(sheet: Sheet, account: Account, *, db: str, app_host: str, secret: str, app: str) -> None:
-    """The secret, an order through the host, TLS in the server's log, and two servers that must be refused."""
+    """The secret, an order through the host, TLS in the server's log, and servers that must be refused."""
     database = account.database(db)
     credentials: dict[str, str] = {}
     sheet.judge("A secret holds the app's own user", 1, own_user, account, database, secret, credentials)
@@ -84,7 +84,8 @@ def own_user(account: Account, database: Mapping[str, Any], secret: str, found: 
     found.update(account.secret(secret))
     if found["username"] == database["MasterUsername"]:
         raise Mistake(
-            f"secret {secret} holds the master user {found['username']!r}: create a user for the app with the rights "
+            f"secret {secret} holds the master user {found['username']!r}: create a user for the "
+            "app with the rights "
             "it needs, and store that one"
         )
 
@@ -132,7 +133,8 @@ def session_was_tls(shop: Shop, evidence: list[Evidence]) -> None:
         time.sleep(0.2)
     if not sessions:
         raise Mistake(
-            f"the server's log shows no session of {user!r} while shop_app.py ran: let it use the secret's user "
+            f"the server's log shows no session of {user!r} while shop_app.py ran: let it use "
+            "the secret's user "
             "(on AWS the log tells of sessions when log_connections is on)"
         )
     for session in sessions:
@@ -157,7 +159,8 @@ def refuses_impostors(shop: Shop, app: str, evidence: list[Evidence]) -> None:
         report = run_app(shop, app, host=ELSEWHERE, port=tunnel.port, orders=[])
     if report["connected"]:
         raise Mistake(
-            f"connect() took a certificate for {host} as that of {ELSEWHERE}: every RDS database of the Region has a "
+            f"connect() took a certificate for {host} as that of {ELSEWHERE}: every RDS database "
+            "of the Region has a "
             "certificate of the same authority, so the name counts; sslmode=verify-full instead of verify-ca",
             earned=1,
         )
@@ -216,7 +219,8 @@ def _look_at_orders(shop: Shop, evidence: Evidence) -> None:
     whole = [row for row in rows if row[1]]
     if not rows:
         raise Mistake(
-            f"place_order() returned {placed['id']!r}, but no new order of user {evidence.user_id} is in the table: "
+            f"place_order() returned {placed['id']!r}, but no new order of user "
+            f"{evidence.user_id} is in the table: "
             "commit before returning"
         )
     if not whole:
@@ -224,19 +228,22 @@ def _look_at_orders(shop: Shop, evidence: Evidence) -> None:
     order_id, _, together, product_id, quantity = whole[0]
     if (product_id, quantity) != (evidence.product_id, QUANTITY):
         raise Mistake(
-            f"order {order_id} holds {quantity} of product {product_id}, asked for were {QUANTITY} of product "
+            f"order {order_id} holds {quantity} of product {product_id}, asked for were "
+            f"{QUANTITY} of product "
             f"{evidence.product_id}: use the arguments",
             earned=1,
         )
     if len(rows) > len(whole):
         raise Mistake(
-            f"an order that failed (its product does not exist) left order {rows[-1][0]} behind without items: write "
+            f"an order that failed (its product does not exist) left order {rows[-1][0]} behind "
+            "without items: write "
             "the order and its items in one transaction",
             earned=1,
         )
     if not together:
         raise Mistake(
-            f"order {order_id} and its item were written by two transactions: a crash between them leaves half an "
+            f"order {order_id} and its item were written by two transactions: a crash between "
+            "them leaves half an "
             "order; commit once",
             earned=1,
         )

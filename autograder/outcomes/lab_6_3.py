@@ -25,7 +25,7 @@ Order = tuple[int, int, datetime]
 
 @outcome("lab-6.3", title="Backups and a snapshot that holds the orders", points=8)
 def backups(sheet: Sheet, account: Account, *, db: str, snapshot: str, app_host: str) -> None:
-    """Retention, window, the manual snapshot, and its restored rows. Makes and deletes two instances and a snapshot."""
+    """Retention, window, snapshot, restored rows. Makes and deletes two instances and a snapshot."""
     database = account.database(db)
     sheet.judge("Automated backups are kept for 7 days or more", 1, keeps_backups, database)
     sheet.judge("The backup window is apart from maintenance", 1, window_is_apart, database)
@@ -72,7 +72,8 @@ def snapshot_is_ready(account: Account, database: Mapping[str, Any], snapshot: s
     found = find_snapshot(account, database, snapshot)
     if not found["Encrypted"]:
         raise Mistake(
-            f"snapshot {snapshot} is not encrypted, because the storage of {database['DBInstanceIdentifier']} is not: "
+            f"snapshot {snapshot} is not encrypted, because the storage of "
+            f"{database['DBInstanceIdentifier']} is not: "
             "copy it with a KmsKeyId, or take it from an encrypted instance",
             earned=1,
         )
@@ -107,8 +108,8 @@ def find_snapshot(account: Account, database: Mapping[str, Any], snapshot: str) 
 def holds_orders(account: Account, database: Mapping[str, Any], snapshot: str, app_host: str) -> None:
     """Every order that the database had when the snapshot was taken is in it, unchanged.
 
-    Both are read from throw-away restores, since their passwords can be set: the snapshot's, and one of the database
-    as it is now.
+    Both are read from throw-away restores, since their passwords can be set: the snapshot's, and one
+    of the database as it is now.
     """
     endpoint(database)
     found = find_snapshot(account, database, snapshot)

@@ -28,7 +28,8 @@ def has_own_group(database: Mapping[str, Any]) -> None:
     name, status = group["DBParameterGroupName"], group["ParameterApplyStatus"]
     if name.startswith("default."):
         raise Mistake(
-            f"{database['DBInstanceIdentifier']} uses {name}, which cannot be changed: create a group and attach it "
+            f"{database['DBInstanceIdentifier']} uses {name}, which cannot be changed: create a "
+            "group and attach it "
             "with modify_db_instance(DBParameterGroupName=…)"
         )
     if status != "in-sync":
@@ -48,7 +49,8 @@ def in_force(
     if set_to != value:
         if setting == value:
             raise Mistake(
-                f"{name} is {value} only from {_origin(source)}, and {group} has {set_to or 'nothing'}: put it into "
+                f"{name} is {value} only from {_origin(source)}, and {group} has "
+                f"{set_to or 'nothing'}: put it into "
                 "the parameter group, where it holds for everybody and outlives a restore"
             )
         raise Mistake(
@@ -60,7 +62,8 @@ def in_force(
                 f"{name} is {setting} in a session, from {_origin(source)}, which overrides {group}: reset it"
             )
         raise Mistake(
-            f"{group} has {name}={value}, but the server still runs with {setting}: a static parameter waits for "
+            f"{group} has {name}={value}, but the server still runs with {setting}: a static "
+            "parameter waits for "
             "reboot_db_instance",
             earned=1 if name == STATIC[0] else 0,
         )

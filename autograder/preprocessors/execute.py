@@ -1,4 +1,4 @@
-"""Runs a rebuilt submission: confined, in an account of its own, with the examiner's window open for graded cells."""
+"""Runs a rebuilt submission: confined, in its own account, the window open while graded cells run."""
 
 import secrets
 import time
@@ -28,7 +28,7 @@ TRUNCATED = "Further output was dropped: the notebook printed more than {:,} cha
 
 
 class ExecuteIsolated(Execute):
-    """nbgrader's Execute, without trust: a kernel that dies, hangs or floods ends its own notebook and nothing else."""
+    """nbgrader's Execute, without trust: a kernel that dies, hangs or floods ends its own notebook only."""
 
     account_class = Type(
         GradingAccount, klass=object, help="Context manager that provides the account to grade in."
@@ -125,7 +125,7 @@ class ExecuteIsolated(Execute):
                 return None
         return super().process_message(msg, cell, cell_index)
 
-    def _seconds_left(self, cell: NotebookNode) -> int:
+    def _seconds_left(self, _: NotebookNode) -> int:
         return max(1, min(self.timeout or self.wall_clock, int(self._deadline - time.monotonic())))
 
     def _end(self, cell: NotebookNode, reason: str) -> None:

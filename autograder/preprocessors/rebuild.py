@@ -1,4 +1,4 @@
-"""Rebuilds a submission from the release: the course's cells, with the source of the student's solution cells."""
+"""Rebuilds a submission from the release: the course's cells, with the student's solutions in them."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ from autograder.preprocessors.course import place_of
 class RebuildSubmission(NbGraderPreprocessor):
     """Replaces the submitted notebook by the released one plus what the student may contribute.
 
-    That is the source of each solution cell, and code cells that the student added, where they were added. Metadata,
-    tags, outputs and changes to any other cell are left behind.
+    That is the source of each solution cell, and code cells that the student added, where they were
+    added. Metadata, tags, outputs and changes to any other cell are left behind.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:

@@ -2,22 +2,22 @@
 
 from typing import Any
 
+from bleach import ALLOWED_TAGS
 from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import List, Unicode
 
 TABLE = ["table", "thead", "tbody", "tr", "th", "td", "div", "span", "p", "pre", "details", "summary"]
 
 
 class SanitizeOutputs(NbGraderPreprocessor, SanitizeHTML):
-    """Cleans or drops the outputs that a kernel sent: scripts, event handlers, SVG and frames do not survive."""
+    """Cleans or drops the kernel's outputs: scripts, event handlers, SVG and frames do not survive."""
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.tags = sorted({*self.tags, *TABLE})
+    tags = List(Unicode(), default_value=sorted({*ALLOWED_TAGS, *TABLE}))
 
     def preprocess_cell(
-        self, cell: NotebookNode, resources: dict[str, Any], cell_index: int
+        self, cell: NotebookNode, resources: dict[str, Any], _: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Only outputs are touched; text cells are the release's own or quoted by the grader."""
         if cell.cell_type == "code":

@@ -7,7 +7,7 @@ from nbformat.v4 import new_output
 from nbgrader import utils
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 
-from autograder.outcome import Finding, Verdict
+from autograder.outcome import Finding, Verdict, canonical
 from autograder.preprocessors.course import place_of
 from autograder.record import Record
 from autograder.report import html_table, text_table
@@ -23,7 +23,7 @@ def recorded(preprocessor: Any, resources: dict[str, Any]) -> dict[str, Verdict]
 
 
 def is_examined(cell: NotebookNode) -> bool:
-    """Whether the examiner judges this cell (answers that are read by people are solution and grade in one)."""
+    """Whether the examiner judges this cell (answers read by people are solution and grade in one)."""
     return cell.cell_type == "code" and utils.is_grade(cell) and not utils.is_solution(cell)
 
 
@@ -48,7 +48,7 @@ class SaveScores(SaveAutoGrades):
 
     def _score(self, cell: NotebookNode, worth: float) -> float:
         assert self.verdicts is not None
-        verdict = self.verdicts.get(cell.metadata.nbgrader["grade_id"])
+        verdict = self.verdicts.get(canonical(cell.metadata.nbgrader["grade_id"]))
         if verdict is None or not verdict.points:
             return 0.0
         return float(worth * verdict.earned / verdict.points)
@@ -64,7 +64,9 @@ class ShowFindings(NbGraderPreprocessor):
         verdicts = recorded(self, resources)
         for cell in filter(is_examined, nb.cells):
             grade_id = cell.metadata.nbgrader["grade_id"]
-            verdict = verdicts.get(grade_id) or _missing(grade_id, float(cell.metadata.nbgrader["points"]))
+            verdict = verdicts.get(canonical(grade_id)) or _missing(
+                grade_id, float(cell.metadata.nbgrader["points"])
+            )
             # what the cell displayed may be forged; its errors and text help to see why it stopped
             kept = [output for output in cell.outputs if output.output_type in ("error", "stream")]
             cell.outputs = [_table(verdict), *kept]

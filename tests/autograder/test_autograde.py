@@ -1,4 +1,4 @@
-"""Submissions through nbgrader's own autograde: honest ones get their points, attacks get what they earned."""
+"""Submissions through nbgrader's autograde: honest ones get their points, attacks what they earned."""
 
 import json
 import stat
@@ -79,14 +79,15 @@ FORGED = """
 import IPython, sys
 shell = get_ipython()
 shell.run_cell = shell.run_cell_async = lambda *a, **k: IPython.core.interactiveshell.ExecutionResult(None)
-shell.kernel.do_execute = lambda *a, **k: {"status": "ok", "execution_count": 1, "payload": [], "user_expressions": {}}
+shell.kernel.do_execute = lambda *a, **k: {"status": "ok", "execution_count": 1, "user_expressions": {}}
 """
 BLANKED = "get_ipython().input_transformers_cleanup.append(lambda lines: ['pass\\n'])"
 STOLEN = """
 import urllib.request, os
 for path in ("", "/x"):
     try:
-        urllib.request.urlopen(os.environ["LAB_EXAMINER"] + path, b'{"outcome": "toy-a", "values": {"name": "a"}}')
+        forged = b'{"outcome": "toy-a", "values": {"name": "a"}}'
+        urllib.request.urlopen(os.environ["LAB_EXAMINER"] + path, forged)
     except Exception as error:
         print(error, error.read())
 """

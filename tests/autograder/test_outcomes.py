@@ -1,4 +1,4 @@
-"""The outcomes against real servers: a right lab, the usual mistakes with their messages, and other right ways."""
+"""The outcomes against real servers: a right lab, the usual mistakes with their messages, other ways."""
 
 import textwrap
 from collections.abc import Iterator
@@ -51,7 +51,9 @@ class Lab:
         self.account = account
         env = account.environment(folder)
         self.ca = env["LAB_CA_BUNDLE"]
-        session = boto3.Session(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1")
+        session = boto3.Session(
+            env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1"
+        )
         self.ec2, self.rds, self.iam, self.ssm, self.secrets = (
             session.client(name, endpoint_url=env["AWS_ENDPOINT_URL"])
             for name in ("ec2", "rds", "iam", "ssm", "secretsmanager")
@@ -85,7 +87,9 @@ class Lab:
         return str(made["Subnet"]["SubnetId"])
 
     def group(self, name: str) -> str:
-        return str(self.ec2.create_security_group(GroupName=name, Description=name, VpcId=self.vpc)["GroupId"])
+        return str(
+            self.ec2.create_security_group(GroupName=name, Description=name, VpcId=self.vpc)["GroupId"]
+        )
 
     def admit(self, group: str, source: str) -> None:
         rule: dict[str, Any] = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432}
@@ -135,7 +139,9 @@ class Lab:
         self.rds.get_waiter("db_instance_available").wait(DBInstanceIdentifier=name, WaiterConfig=WAIT)
 
     def connect(self, user: str = MASTER, password: str = PASSWORD) -> psycopg.Connection[Any]:
-        address = self.rds.describe_db_instances(DBInstanceIdentifier=DB)["DBInstances"][0]["Endpoint"]["Address"]
+        address = self.rds.describe_db_instances(DBInstanceIdentifier=DB)["DBInstances"][0]["Endpoint"][
+            "Address"
+        ]
         stream = self.ssm.start_session(
             Target=self.host,
             DocumentName="AWS-StartPortForwardingSessionToRemoteHost",
@@ -200,7 +206,9 @@ def test_another_right_deployment(lab: Lab) -> None:
     lab.ec2.authorize_security_group_ingress(
         GroupId=wide, IpPermissions=[{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": lab.app_group}]}]
     )
-    lab.rds.modify_db_instance(DBInstanceIdentifier=DB, VpcSecurityGroupIds=[wide, idle], ApplyImmediately=True)
+    lab.rds.modify_db_instance(
+        DBInstanceIdentifier=DB, VpcSecurityGroupIds=[wide, idle], ApplyImmediately=True
+    )
     lab.wait()
     assert lost(lab.judge("lab-6.1")) == {}
     lab.rds.modify_db_instance(
@@ -257,7 +265,8 @@ ONE_STATEMENT = APP[: APP.index("def place_order")] + textwrap.dedent(
     def place_order(conn, user_id, product_id, quantity):
         conn.autocommit = True
         return conn.execute(
-            "WITH o AS (INSERT INTO orders (user_id) VALUES (%s) RETURNING order_id), i AS (INSERT INTO order_items"
+            "WITH o AS (INSERT INTO orders (user_id) VALUES (%s) RETURNING order_id),"
+            " i AS (INSERT INTO order_items"
             " (order_id, product_id, quantity, unit_price) SELECT o.order_id, p.product_id, %s, p.price"
             " FROM o, products p WHERE p.product_id = %s RETURNING order_id) SELECT order_id FROM i",
             (user_id, quantity, product_id),
@@ -281,7 +290,9 @@ def test_the_master_without_verification(lab: Lab) -> None:
     verdict = lab.judge("lab-6.2", secret="shop/master", app=app)
     user, impostor, plain = lost(verdict).values()
     assert "holds the master user 'shopmaster'" in user
-    assert impostor.startswith("connect() sent its password over TLS, to a certificate of an unknown authority")
+    assert impostor.startswith(
+        "connect() sent its password over TLS, to a certificate of an unknown authority"
+    )
     assert plain.startswith("connect() sent its password without TLS, after the server had refused it")
     assert verdict.earned == 4
 
@@ -313,7 +324,7 @@ def test_an_app_that_does_not_commit(lab: Lab) -> None:
 )
 def test_a_file_that_is_no_app(lab: Lab, app: str, message: str) -> None:
     verdict = lab.judge("lab-6.2", secret="shop/app", app=app)
-    assert message in list(lost(verdict).values())[0]
+    assert message in next(iter(lost(verdict).values()))
     assert verdict.earned == 1
 
 
@@ -329,9 +340,9 @@ def test_backups(lab: Lab) -> None:
     assert lost(verdict) == {}
     assert verdict.earned == 8
     left = lab.rds.describe_db_instances()["DBInstances"]
-    assert {item["DBInstanceStatus"] for item in left if item["DBInstanceIdentifier"].startswith("examiner-")} <= {
-        "deleting"
-    }
+    assert {
+        item["DBInstanceStatus"] for item in left if item["DBInstanceIdentifier"].startswith("examiner-")
+    } <= {"deleting"}
 
 
 def test_a_snapshot_of_too_little(lab: Lab) -> None:
@@ -340,7 +351,8 @@ def test_a_snapshot_of_too_little(lab: Lab) -> None:
     lab.rds.get_waiter("db_snapshot_available").wait(DBSnapshotIdentifier="early", WaiterConfig=WAIT)
     with lab.connect() as connection:
         connection.execute(
-            "INSERT INTO orders (user_id, created_at) SELECT 1, now() - interval '1 day' FROM generate_series(1, 9)"
+            "INSERT INTO orders (user_id, created_at)"
+            " SELECT 1, now() - interval '1 day' FROM generate_series(1, 9)"
         )
     lab.rds.modify_db_instance(DBInstanceIdentifier=DB, BackupRetentionPeriod=1, ApplyImmediately=True)
     lab.wait()
@@ -381,7 +393,9 @@ def test_parameters_from_a_role(lab: Lab) -> None:
 
 def test_parameters_before_and_after_the_reboot(lab: Lab) -> None:
     version = lab.rds.describe_db_instances(DBInstanceIdentifier=DB)["DBInstances"][0]["EngineVersion"]
-    family = lab.rds.describe_db_engine_versions(Engine="postgres", EngineVersion=version)["DBEngineVersions"][0]
+    family = lab.rds.describe_db_engine_versions(Engine="postgres", EngineVersion=version)[
+        "DBEngineVersions"
+    ][0]
     lab.rds.create_db_parameter_group(
         DBParameterGroupName="tuned", DBParameterGroupFamily=family["DBParameterGroupFamily"], Description="t"
     )
