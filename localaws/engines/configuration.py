@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -55,6 +56,9 @@ def effective(settings: Mapping[str, str], *, major: int, durable: bool, log: Pa
     """Return all settings that a server gets, ours last."""
     given = {name: value for name, value in settings.items() if name not in NOT_OURS_TO_GIVE}
     version = {"io_method": "sync"} if major >= 18 else {}
+    if sys.platform == "linux" and major >= 14:
+        # one call instead of a thousand when a server recovers
+        version["recovery_init_sync_method"] = "syncfs"
     # without fsync only a crash of the machine loses rows, never one of the server
     safety = {} if durable else {"fsync": "off"}
     return DEFAULTS | version | given | OWN | safety | {"log_directory": str(log)}

@@ -56,7 +56,7 @@ class Template:
 
 def template_for(binaries: PostgresBinaries) -> Template:
     """Return the template of these binaries; a user's first call on a machine makes it (about a second)."""
-    root = private_folder(platformdirs.user_cache_path("localaws", appauthor=False))
+    root = _cache()
     statements = template_statements(binaries.major)
     recipe = "\n".join([str(binaries.bin), *_initdb_options(binaries), *statements])
     digest = hashlib.sha256(recipe.encode()).hexdigest()[:12]
@@ -66,6 +66,16 @@ def template_for(binaries: PostgresBinaries) -> Template:
             if not template.folder.exists():
                 _build(template, binaries, statements)
     return template
+
+
+def _cache() -> Path:
+    folder = platformdirs.user_cache_path("localaws", appauthor=False)
+    try:
+        return private_folder(folder)
+    except OSError as error:
+        raise EngineFailed(
+            f"{folder} cannot be used ({error.strerror}): set XDG_CACHE_HOME to a folder you can write to"
+        ) from error
 
 
 @contextlib.contextmanager
