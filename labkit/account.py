@@ -106,7 +106,7 @@ class Reader:
 
 
 def read_account(session: boto3.Session, vpc_id: str | None = None) -> Account:
-    """The VPC asked for, else every VPC in use: those that are not the default one, and that one when it holds something."""
+    """The VPC asked for; else every VPC but the default one, and that one too when it holds something."""
     reader = Reader(session)
     tables = list(reader.pages("ec2", "describe_route_tables", "RouteTables"))
     subnets = list(reader.pages("ec2", "describe_subnets", "Subnets"))
@@ -224,7 +224,8 @@ def _caches(reader: Reader) -> Iterator[tuple[str, Resource]]:
                         cluster["CacheClusterId"],
                         "cache node",
                         cluster.get("CacheClusterStatus", ""),
-                        f"{cluster.get('Engine', '')} {cluster.get('EngineVersion', '')} · {cluster.get('CacheNodeType', '')}",
+                        f"{cluster.get('Engine', '')} {cluster.get('EngineVersion', '')}"
+                        f" · {cluster.get('CacheNodeType', '')}",
                         zones.get(zone, next(iter(zones.values()))),
                         groups,
                         (node.get("Endpoint") or {}).get("Port"),
@@ -271,13 +272,8 @@ def _group(item: dict[str, Any]) -> Group:
 def _rules(permission: dict[str, Any]) -> Iterator[Rule]:
     protocol = permission.get("IpProtocol", "-1")
     first, last = permission.get("FromPort", 0), permission.get("ToPort", 65_535)
-    ports = (
-        "all ports"
-        if protocol == "-1" or (first, last) == (0, 65_535)
-        else f"{first}"
-        if first == last
-        else f"{first}–{last}"
-    )
+    everything = protocol == "-1" or (first, last) == (0, 65_535)
+    ports = "all ports" if everything else f"{first}" if first == last else f"{first}–{last}"
     if protocol == "-1" or first == -1:
         first, last = 0, 65_535
     if protocol not in ("tcp", "6", "-1"):

@@ -15,7 +15,7 @@ _current: Backend | None = None
 
 
 def backend() -> Backend:
-    """The back end in use; the first call attaches to the AWS_* environment given, else chooses by LAB_BACKEND."""
+    """The back end in use; the first call takes the AWS_* environment given, else LAB_BACKEND."""
     global _current
     if (
         _current is None
@@ -27,7 +27,7 @@ def backend() -> Backend:
 
 
 def choose_backend(name: str | None = None) -> Backend:
-    """Switch to `local`, `localstack` or `aws` (default: LAB_BACKEND, else local) and set the AWS environment."""
+    """Switch to `local`, `localstack` or `aws` (default: LAB_BACKEND) and set the AWS environment."""
     global _current
     chosen = name or os.environ.get("LAB_BACKEND") or "local"
     if chosen not in NAMES:

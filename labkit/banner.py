@@ -20,5 +20,6 @@ def banner(target: Backend) -> View:
     ]
     rows += [(guard.title, "ready" if guard.met else f"missing: {guard.remedy}") for guard in target.guards]
     frame = f"border-left:4px solid {_COLOURS[target.name]};padding:.2em 0 .2em 1em;margin:.4em 0"
-    html = f'<div class="labkit-banner" style="{frame}"><b>ShopStream lab · {escape(target.name)}</b>{html_table(rows)}</div>'
+    head = f"<b>ShopStream lab · {escape(target.name)}</b>"
+    html = f'<div class="labkit-banner" style="{frame}">{head}{html_table(rows)}</div>'
     return View(html=html, text=f"ShopStream lab · {target.name}\n{text_table(rows)}")

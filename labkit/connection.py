@@ -66,9 +66,9 @@ def connect(
     dbname: str,
     **libpq: Any,
 ) -> LabConnection:
-    """Connect to an RDS endpoint (its Address, its Endpoint dict, or the DBInstance dict) with verify-full TLS.
+    """Connect to an RDS endpoint (Address, Endpoint dict or DBInstance dict) with verify-full TLS.
 
-    `through` names the EC2 instance to go through. Other keywords (port, sslmode, autocommit, …) go to psycopg.
+    `through` names the EC2 instance to go through. Other keywords (port, autocommit, …) go to psycopg.
     Raises ConnectionFailed, which is a psycopg.OperationalError with the remedy.
     """
     host, port = address(endpoint)
@@ -100,7 +100,8 @@ def address(endpoint: Mapping[str, Any] | str) -> tuple[str, int]:
     found = endpoint.get("Endpoint", endpoint)
     if not isinstance(found, Mapping) or "Address" not in found:
         raise LabkitError(
-            "This database has no endpoint yet: wait with get_waiter('db_instance_available'), then describe it again."
+            "This database has no endpoint yet: "
+            "wait with get_waiter('db_instance_available'), then describe it again."
         )
     return str(found["Address"]), int(found.get("Port", 5432))
 

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from html import escape
 
 TABLE = "border-collapse:collapse;margin:.4em 0;font-size:90%"
-CELL = "text-align:left;padding:.25em .9em .25em 0;border-bottom:1px solid rgba(128,128,128,.35);vertical-align:top"
+CELL = (
+    "text-align:left;vertical-align:top;padding:.25em .9em .25em 0;"
+    "border-bottom:1px solid rgba(128,128,128,.35)"
+)
 
 
 class View:
@@ -39,7 +42,8 @@ def html_table(rows: Sequence[Sequence[str]], *, header: Sequence[str] = ()) -> 
     body = "".join(
         "<tr>" + "".join(f'<td style="{CELL}">{escape(cell)}</td>' for cell in row) + "</tr>" for row in rows
     )
-    return f'<table style="{TABLE}">{f"<thead><tr>{head}</tr></thead>" if head else ""}<tbody>{body}</tbody></table>'
+    top = f"<thead><tr>{head}</tr></thead>" if head else ""
+    return f'<table style="{TABLE}">{top}<tbody>{body}</tbody></table>'
 
 
 def text_table(rows: Sequence[Sequence[str]]) -> str:

@@ -1,4 +1,4 @@
-"""Where everything in a VPC's picture goes: columns are zones, rows are tiers, lines run in the gaps between."""
+"""Where everything in a VPC's picture goes: columns are zones, rows are tiers, lines run between."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field

@@ -17,7 +17,7 @@ from labkit.target import Backend
 
 TITLE = "localaws (embedded)"
 REALITY = (
-    "Real: the PostgreSQL servers, their TLS and logs, the cache servers, and who the security groups let in. "
+    "Real: the PostgreSQL servers, their TLS and logs, the cache servers, and whom the groups let in. "
     "Modelled: the AWS APIs around them. It costs nothing and needs no network."
 )
 STARTING_OVER = "labkit.reset() deletes everything in this account and starts it empty."

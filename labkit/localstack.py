@@ -36,7 +36,8 @@ def open_backend() -> Backend:
             Guard(
                 "databases",
                 not absent,
-                f"no provider for {', '.join(absent)} in this LocalStack; the labs that need one run on LAB_BACKEND=local",
+                f"no provider for {', '.join(absent)} in this LocalStack; "
+                "the labs that need one run on LAB_BACKEND=local",
             ),
         ),
         find_ca_bundle=_no_bundle,
@@ -44,8 +45,10 @@ def open_backend() -> Backend:
 
 
 def _health(endpoint: str) -> dict[str, Any]:
+    if not endpoint.startswith(("http://", "https://")):
+        raise BackendError(f"LOCALSTACK_ENDPOINT is {endpoint!r}: it must start with http:// or https://.")
     try:
-        with urllib.request.urlopen(f"{endpoint}/_localstack/health", timeout=_TIMEOUT_S) as answer:
+        with urllib.request.urlopen(f"{endpoint}/_localstack/health", timeout=_TIMEOUT_S) as answer:  # noqa: S310
             health = json.load(answer)
     except (OSError, urllib.error.URLError, ValueError) as error:
         raise BackendError(

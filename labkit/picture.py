@@ -173,8 +173,10 @@ def _card(item: Resource, box: Box, colours: dict[str, str], names: dict[str, st
 
 def _icon(kind: str, x: float, y: float) -> str:
     shapes = {
-        "host": '<rect x="2" y="2" width="20" height="20" rx="3"/><rect x="8" y="8" width="8" height="8" rx="1"/>',
-        "database": '<ellipse cx="12" cy="5" rx="10" ry="3.6"/><path d="M2 5v14c0 2 4.5 3.6 10 3.6s10-1.6 10-3.6V5M2 12c0 2 4.5 3.6 10 3.6s10-1.6 10-3.6"/>',
+        "host": '<rect x="2" y="2" width="20" height="20" rx="3"/>'
+        '<rect x="8" y="8" width="8" height="8" rx="1"/>',
+        "database": '<ellipse cx="12" cy="5" rx="10" ry="3.6"/>'
+        '<path d="M2 5v14c0 2 4.5 3.6 10 3.6s10-1.6 10-3.6V5M2 12c0 2 4.5 3.6 10 3.6s10-1.6 10-3.6"/>',
         "cache": '<path d="M13 1 4 14h7l-1 9 10-14h-7z"/>',
     }
     return (

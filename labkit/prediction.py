@@ -59,7 +59,8 @@ def reveal(label: str, measured: object, unit: str | None = None) -> None:
     prediction = _predictions.get(label)
     if prediction is None:
         _say(
-            f"{label}: {amount(value, unit or '')}. You made no prediction; run the cell with predict(…) first next time."
+            f"{label}: {amount(value, unit or '')}. You made no prediction; "
+            "run the cell with predict(…) first next time."
         )
         return
     shown_unit = prediction.unit if unit is None else unit
@@ -127,7 +128,8 @@ def _bars(label: str, guess: float, measured: float, unit: str) -> View:
     html = (
         f'<div style="margin:.4em 0"><b>{escape(label)}</b> · {escape(verdict)}<br>'
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="560" height="60" viewBox="0 0 560 60" '
-        f'font-family="system-ui, sans-serif" font-size="13" fill="currentColor"><title>{title}</title>{drawn}</svg></div>'
+        f'font-family="system-ui, sans-serif" font-size="13" fill="currentColor">'
+        f"<title>{title}</title>{drawn}</svg></div>"
     )
     rows = [
         (name, "█" * max(1, round(24 * abs(value) / longest)), amount(value, unit))

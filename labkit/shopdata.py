@@ -22,8 +22,14 @@ _OPENING = datetime(2025, 1, 1, tzinfo=UTC)
 _FIRST_ORDER = datetime(2026, 1, 1, tzinfo=UTC)
 _SEASON_S = 180 * 86_400
 
-_FIRST = "Ada Amir Ana Chen Dara Elif Femi Grace Hana Ivan Jana Kofi Lena Luis Maya Nils Omar Priya Rosa Sami Tomo Uma Vera Yuki Zoe"
-_LAST = "Abebe Bauer Costa Diaz Evans Fischer Garcia Haddad Ito Jensen Khan Lopez Meyer Novak Okafor Park Rossi Sato Tran Weber"
+_FIRST = (
+    "Ada Amir Ana Chen Dara Elif Femi Grace Hana Ivan Jana Kofi Lena "
+    "Luis Maya Nils Omar Priya Rosa Sami Tomo Uma Vera Yuki Zoe"
+)
+_LAST = (
+    "Abebe Bauer Costa Diaz Evans Fischer Garcia Haddad Ito Jensen "
+    "Khan Lopez Meyer Novak Okafor Park Rossi Sato Tran Weber"
+)
 _COUNTRIES = "US US US US DE DE GB GB FR ES IN IN BR JP CA NL KE"
 _CATEGORIES = {
     "audio": ("Headphones", "Speaker", "Microphone", "Turntable"),

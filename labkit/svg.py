@@ -6,13 +6,14 @@ from html import escape
 STYLE = """
 svg.labkit{--paper:#ffffff;--ink:#1d2733;--soft:#5b6875;--line:#c3ccd5;--card:#ffffff;--public:#e8f5ec;
 --private:#eaf1fb;--publicline:#3c9a5f;--privateline:#5b87c5;--vpc:#7a5cd6;--wire:#c2570c;--good:#2e9e5b;
---busy:#d9930d;--bad:#cf3c3c;--pill:#f3f5f7;font-family:system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
+--busy:#d9930d;--bad:#cf3c3c;--pill:#f3f5f7
+;font-family:system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
 """
 DARK = """{--paper:#171b21;--ink:#e6eaf0;--soft:#a3afbc;--line:#465260;--card:#222932;--public:#17291f;
 --private:#18243a;--publicline:#5fc488;--privateline:#7fa8e6;--vpc:#a48cf0;--wire:#f39a55;--good:#4cc97f;
 --busy:#eab649;--bad:#f07575;--pill:#2a323c}
 """
-LIGHT = STYLE.split("svg.labkit", 1)[1].split(";font-family", 1)[0] + "}\n"
+LIGHT = STYLE.split("svg.labkit", 1)[1].split("\n;font-family", 1)[0] + "}\n"
 # JupyterLab's own theme wins over the browser's preference
 SHEET = (
     STYLE
@@ -63,8 +64,8 @@ def rect(
     paint = "none" if fill == "none" else f"var(--{fill})"
     dashed = f' stroke-dasharray="{dash}"' if dash else ""
     return (
-        f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="{radius:g}" stroke-width="{thick:g}"{dashed} '
-        f'style="fill:{paint};stroke:var(--{stroke})"/>'
+        f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="{radius:g}" '
+        f'stroke-width="{thick:g}"{dashed} style="fill:{paint};stroke:var(--{stroke})"/>'
     )
 
 
@@ -122,7 +123,8 @@ def document(width: float, height: float, body: str, *, title: str, description:
     """A whole SVG with its palette, a title and a description."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="labkit" role="img" aria-label="{escape(title)}" '
-        f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}" style="max-width:100%;height:auto">'
+        f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}" '
+        f'style="max-width:100%;height:auto">'
         f"<title>{escape(title)}</title><desc>{escape(description)}</desc><style>{SHEET}</style>"
         f"{rect(0.5, 0.5, width - 1, height - 1, fill='paper', radius=10)}{body}</svg>"
     )

@@ -57,7 +57,7 @@ class Tunnel:
 
 
 def through(instance_id: str, host: str | None = None, port: int = 5432) -> Tunnel:
-    """Forward a local port through the EC2 host to host:port as seen from there (host None: the instance itself).
+    """Forward a local port through the EC2 host to host:port as seen from there (no host: itself).
 
     As AWS's “Start a session (port forwarding to remote host)” does. Raises TunnelError with the remedy.
     """
@@ -83,8 +83,9 @@ def _start(ssm: Any, request: Mapping[str, Any]) -> dict[str, Any]:
     except ClientError as error:
         if error.response["Error"]["Code"] == "TargetNotConnected":
             raise TunnelError(
-                f"{request['Target']} is not connected to Systems Manager: it must be running and have an instance "
-                f"profile that allows it (AmazonSSMManagedInstanceCore)."
+                f"{request['Target']} is not connected to Systems Manager: "
+                "it must be running and have an instance profile that allows it "
+                "(AmazonSSMManagedInstanceCore)."
             ) from error
         raise TunnelError(f"No session through {request['Target']}: {error}") from error
     except BotoCoreError as error:

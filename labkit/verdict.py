@@ -81,7 +81,8 @@ def check(outcome: str, **values: Any) -> None:
 
 
 def _ask_examiner(url: str, request: dict[str, Any]) -> str:
-    post = urllib.request.Request(
+    # the URL is the grader's own, from the environment
+    post = urllib.request.Request(  # noqa: S310
         url, data=json.dumps(request).encode(), headers={"Content-Type": "application/json"}, method="POST"
     )
     # the examiner is on this machine: a proxy in the environment must not get between

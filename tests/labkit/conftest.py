@@ -47,7 +47,9 @@ def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 def localaws(state: Path, *arguments: str) -> str:
     variables = os.environ | {"LOCALAWS_STATE": str(state), "LOCALAWS_DURABILITY": "off"}
     command = [sys.executable, "-m", "localaws", *arguments]
-    return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120, check=True).stdout
+    return subprocess.run(
+        command, env=variables, capture_output=True, text=True, timeout=120, check=True
+    ).stdout
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +72,9 @@ def local(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
 
 def build(state: Path) -> Lab:
     given = json.loads(localaws(state, "env", "--json"))
-    session = boto3.Session(given["AWS_ACCESS_KEY_ID"], given["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1")
+    session = boto3.Session(
+        given["AWS_ACCESS_KEY_ID"], given["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1"
+    )
 
     def client(service: str) -> Any:
         return session.client(service, endpoint_url=given["AWS_ENDPOINT_URL"])  # type: ignore[call-overload]
@@ -78,11 +82,14 @@ def build(state: Path) -> Lab:
     ec2, iam, rds = client("ec2"), client("iam"), client("rds")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnets = [
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{index}.0/24", AvailabilityZone=zone)["Subnet"]["SubnetId"]
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{index}.0/24", AvailabilityZone=zone)["Subnet"][
+            "SubnetId"
+        ]
         for index, zone in enumerate(("us-east-1a", "us-east-1b"))
     ]
     app, database = (
-        ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"] for name in ("app", "db")
+        ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"]
+        for name in ("app", "db")
     )
     way = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "UserIdGroupPairs": [{"GroupId": app}]}
     ec2.authorize_security_group_ingress(GroupId=database, IpPermissions=[way])

@@ -99,7 +99,7 @@ def test_an_unreachable_localstack_says_where_it_was_looked_for(monkeypatch):
 
 def test_aws_names_everything_that_is_missing_at_once(monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
-    with pytest.raises(BackendError, match="unset it; no Region: .*; no credentials: "):
+    with pytest.raises(BackendError, match=r"unset it; no Region: .*; no credentials: "):
         backends.choose_backend("aws")
 
 
@@ -110,7 +110,7 @@ def test_aws_shows_the_account_and_refuses_without_a_typed_confirmation(stubbed,
     assert "eu-west-1" in shown
     assert f"set LAB_AWS_CONFIRM to this account's id ({ACCOUNT})" in shown
     assert "set LAB_AWS_CEILING_USD" in shown
-    with pytest.raises(GuardError, match="reset refused.*LAB_AWS_CONFIRM"):
+    with pytest.raises(GuardError, match=r"reset refused.*LAB_AWS_CONFIRM"):
         labkit.reset()
 
 
@@ -142,7 +142,7 @@ def test_even_with_the_guards_met_nothing_is_deleted_on_aws(stubbed, monkeypatch
 
 def test_expired_credentials_are_explained(stubbed):
     stubbed.failing = True
-    with pytest.raises(BackendError, match="ExpiredToken.*aws sso login"):
+    with pytest.raises(BackendError, match=r"ExpiredToken.*aws sso login"):
         backends.choose_backend("aws")
 
 

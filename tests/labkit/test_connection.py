@@ -33,7 +33,7 @@ def test_the_endpoint_may_be_a_dict_or_an_address(local):
 
 
 def test_from_outside_the_refusal_is_one_line_with_the_way_in(local):
-    with pytest.raises(psycopg.OperationalError, match="not publicly accessible.*labkit.through") as caught:
+    with pytest.raises(psycopg.OperationalError, match=r"not publicly accessible.*labkit.through") as caught:
         labkit.connect(local.database, **LOGIN)
     assert isinstance(caught.value, ConnectionFailed)
     assert "\n" not in str(caught.value)
@@ -46,7 +46,9 @@ def test_a_wrong_password_says_so(local):
 
 def test_another_authority_is_not_trusted(local, tmp_path):
     with pytest.raises(ConnectionFailed, match="not signed by the bundle"):
-        labkit.connect(local.database, through=local.app_host, sslrootcert=another_authority(tmp_path), **LOGIN)
+        labkit.connect(
+            local.database, through=local.app_host, sslrootcert=another_authority(tmp_path), **LOGIN
+        )
 
 
 def test_a_database_that_is_being_created_has_no_endpoint():

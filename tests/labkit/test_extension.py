@@ -55,7 +55,7 @@ def test_reset_empties_the_account_under_a_running_kernel(tmp_path):
             " AttributeDefinitions=[dict(AttributeName='k', AttributeType='S')],"
             " KeySchema=[dict(AttributeName='k', KeyType='HASH')])\n"
             "ddb.list_tables()['TableNames']",
-            "labkit.reset()\nddb.list_tables()['TableNames'], boto3.client('dynamodb').list_tables()['TableNames']",
+            "labkit.reset()\n[aws.list_tables()['TableNames'] for aws in (ddb, boto3.client('dynamodb'))]",
             "!{__import__('sys').executable} -m localaws stop",
             LOCALAWS_STATE=state,
         )
@@ -65,5 +65,5 @@ def test_reset_empties_the_account_under_a_running_kernel(tmp_path):
 
         local.run_localaws("stop")
     assert "['t']" in text(made)
-    assert "([], [])" in text(emptied)
+    assert "[[], []]" in text(emptied)
     assert "Stopped" in text(ended)

@@ -1,7 +1,7 @@
 """The drawn account: what a learner built is in it, escaped, and nothing lies on top of anything else."""
 
 import xml.etree.ElementTree as ET
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import boto3
 import pytest
@@ -35,17 +35,14 @@ def test_the_text_says_the_same(local):
 def test_a_route_to_an_internet_gateway_makes_a_subnet_public(local):
     ec2 = boto3.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
-    try:
-        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
-        gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-        ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
-        table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
-        ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
-        assert "private subnet" in repr(labkit.topology(vpc))
-        ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
-        assert "public subnet" in repr(labkit.topology(vpc))
-    finally:
-        boto3.resource("ec2").Vpc(vpc).load()
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+    assert "private subnet" in repr(labkit.topology(vpc))
+    ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+    assert "public subnet" in repr(labkit.topology(vpc))
 
 
 def test_an_empty_account_is_a_picture_too():
@@ -59,7 +56,9 @@ def test_a_back_end_that_does_not_answer_is_noted(monkeypatch, local):
     assert "could not be read" in repr(labkit.topology())
 
 
-@pytest.mark.parametrize(("zones", "tiers", "each"), [(1, 1, 1), (2, 2, 1), (3, 2, 2), (3, 3, 4), (6, 2, 1), (2, 1, 12)])
+@pytest.mark.parametrize(
+    ("zones", "tiers", "each"), [(1, 1, 1), (2, 2, 1), (3, 2, 2), (3, 3, 4), (6, 2, 1), (2, 1, 12)]
+)
 def test_many_resources_do_not_overlap(zones, tiers, each):
     vpc = crowded(zones, tiers, each)
     plan = Planner(vpc, 10, 20).place()
@@ -88,7 +87,9 @@ def crowded(zones, tiers, each, name="a-rather-long-resource-name"):
         for tier in range(tiers)
     )
     app = Group("sg-app", name, (Rule("0.0.0.0/0", "443", 443, 443),))
-    db = Group("sg-db", f"{name}-db", (Rule("sg-app", "5432", 5432, 5432), Rule("0.0.0.0/0", "5432", 5432, 5432)))
+    db = Group(
+        "sg-db", f"{name}-db", (Rule("sg-app", "5432", 5432, 5432), Rule("0.0.0.0/0", "5432", 5432, 5432))
+    )
     resources = tuple(
         Resource("database", name, "primary", "available", "", subnet.id, ("sg-db",), 5432)
         if (number + index) % 2
@@ -104,12 +105,20 @@ def overlap(one, other):
 
 
 def inside(small, large):
-    return large.x <= small.x and small.right <= large.right and large.y <= small.y and small.bottom <= large.bottom
+    return (
+        large.x <= small.x
+        and small.right <= large.right
+        and large.y <= small.y
+        and small.bottom <= large.bottom
+    )
 
 
 def crosses(points, card):
     """Whether the line runs through the card, apart from touching its edge."""
     return any(
-        min(ax, bx) < card.right - 1 and max(ax, bx) > card.x + 1 and min(ay, by) < card.bottom - 1 and max(ay, by) > card.y + 1
-        for (ax, ay), (bx, by) in zip(points, points[1:], strict=False)
+        min(ax, bx) < card.right - 1
+        and max(ax, bx) > card.x + 1
+        and min(ay, by) < card.bottom - 1
+        and max(ay, by) > card.y + 1
+        for (ax, ay), (bx, by) in pairwise(points)
     )

@@ -43,8 +43,7 @@ http.server.HTTPServer(("127.0.0.1", port), Handler).serve_forever()
 def test_the_plugin_gets_what_the_aws_cli_gives_it_and_ends_with_the_tunnel(on_aws, plugin):
     plugin()
     with labkit.through("i-0abc", "db.example", 5433) as tunnel:
-        with urllib.request.urlopen(f"http://{tunnel.host}:{tunnel.port}/", timeout=5) as answer:
-            seen = json.load(answer)
+        seen = ask(tunnel)
     assert seen["operation"] == "StartSession"
     assert seen["region"] == "eu-west-1"
     assert seen["session"] == {"SessionId": "ada-1", "TokenValue": "token", "StreamUrl": "wss://ssm"}
@@ -56,7 +55,7 @@ def test_the_plugin_gets_what_the_aws_cli_gives_it_and_ends_with_the_tunnel(on_a
     }
     assert seen["endpoint"] == "https://ssm.eu-west-1.amazonaws.com"
     with pytest.raises(OSError, match="refused"):
-        urllib.request.urlopen(f"http://{tunnel.host}:{tunnel.port}/", timeout=5)
+        ask(tunnel)
     assert on_aws.terminated == ["ada-1"]
 
 
@@ -80,6 +79,11 @@ def test_a_plugin_that_ends_early_is_reported_and_its_session_closed(on_aws, plu
     assert on_aws.terminated == ["ada-1"]
 
 
+def ask(tunnel):
+    with urllib.request.urlopen(f"http://{tunnel.host}:{tunnel.port}/", timeout=5) as answer:
+        return json.load(answer)
+
+
 class StubbedSession(boto3.Session):
     """A session whose STS and SSM answer from stubs."""
 
@@ -90,7 +94,9 @@ class StubbedSession(boto3.Session):
         client = super().client(service, **options)
         stub = Stubber(client)
         if service == "sts":
-            stub.add_response("get_caller_identity", {"Account": "210987654321", "Arn": "arn:aws:iam::1:user/a"})
+            stub.add_response(
+                "get_caller_identity", {"Account": "210987654321", "Arn": "arn:aws:iam::1:user/a"}
+            )
         else:
             stub.add_response(
                 "start_session", {"SessionId": "ada-1", "TokenValue": "token", "StreamUrl": "wss://ssm"}

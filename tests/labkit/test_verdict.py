@@ -19,7 +19,13 @@ OPEN = {"title": "<b>Group</b>", "points": 3, "earned": 1, "message": "sg-1 admi
 
 def answer(*findings):
     points, earned = (sum(item[name] for item in findings) for name in ("points", "earned"))
-    return {"outcome": "lab-6.1", "title": "Lab 6.1", "points": points, "earned": earned, "findings": list(findings)}
+    return {
+        "outcome": "lab-6.1",
+        "title": "Lab 6.1",
+        "points": points,
+        "earned": earned,
+        "findings": list(findings),
+    }
 
 
 def test_full_points_say_that_the_visible_checks_passed(examiner, capsys):
@@ -86,8 +92,14 @@ def test_in_a_script_the_message_is_the_last_line(tmp_path):
     script = tmp_path / "script.py"
     script.write_text("from labkit import check\ncheck('lab-6.1')\n")
     environment = os.environ | {"LAB_EXAMINER": "http://127.0.0.1:9/token"}
-    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=60)
-    assert done.stderr.strip().splitlines()[-1].startswith("labkit.errors.CheckError: The examiner did not answer")
+    done = subprocess.run(
+        [sys.executable, script], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert (
+        done.stderr.strip()
+        .splitlines()[-1]
+        .startswith("labkit.errors.CheckError: The examiner did not answer")
+    )
 
 
 class Examiner:
