@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from bleach import ALLOWED_TAGS
-from nbconvert.preprocessors.sanitize import SanitizeHTML
+from nbconvert.preprocessors.sanitize import ALLOWED_TAGS, SanitizeHTML
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import List, Unicode
