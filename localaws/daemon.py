@@ -95,7 +95,8 @@ def command(state: StateDir, port: int | None) -> list[str]:
 def environment() -> dict[str, str]:
     """Return the server's environment: sets must iterate alike in every run, or a replay would differ."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOTO_"))}
-    return ours | {"PYTHONHASHSEED": "0"}
+    # AWS's own policies are there for AttachRolePolicy, as on AWS
+    return ours | {"PYTHONHASHSEED": "0", "MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
 
 
 def _spawn(state: StateDir, port: int | None) -> Running:
