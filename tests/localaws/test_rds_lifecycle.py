@@ -201,3 +201,4 @@ def test_a_full_disk_while_creating_is_told_and_leaves_nothing(tmp_path: Path) -
     finally:
         full_aws.stop()
         subprocess.run(["umount", str(root)], check=True)
+        root.rmdir()
