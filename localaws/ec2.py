@@ -5,18 +5,10 @@ AWS: "Default VPC components" in the VPC user guide.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import moto.ec2.urls
 from moto.ec2.models import EC2Backend, ec2_backends
-
-if TYPE_CHECKING:
-    from localaws.control import ControlPlane
-    from localaws.reconcile import Controller
-    from localaws.runtime import Runtime
-
-SETTLEMENTS: dict[str, Callable[..., None]] = {}
 
 
 class Ec2Backend(EC2Backend):
@@ -37,21 +29,6 @@ class Ec2Backend(EC2Backend):
         return vpc
 
 
-class NoServers:
-    """EC2's controller: hosts are identities for the network model, nothing runs behind them."""
-
-    def reconcile(self) -> None:
-        """There is nothing to bring about."""
-
-    def shutdown(self) -> None:
-        """There is nothing to stop."""
-
-
-def install(control: ControlPlane | None) -> None:  # noqa: ARG001 - every service has the same signature
+def install() -> None:
     """Register our backend with moto."""
     ec2_backends.backend = Ec2Backend
-
-
-def start(control: ControlPlane, runtime: Runtime) -> Controller:  # noqa: ARG001
-    """Return the controller."""
-    return NoServers()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from localaws import faults
-from localaws.bridge import lightweight
+from localaws.bridge import imports
 from localaws.faults import FORM, Answer, Fault
 from localaws.signature import Request
 
@@ -123,7 +123,7 @@ class Dispatcher:
     """moto's services behind one function."""
 
     def __init__(self) -> None:
-        lightweight.install()
+        imports.install()
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
         self._inference = DomainDispatcherApplication(_no_application)

@@ -17,7 +17,7 @@ from localaws import ec2
 def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setattr(ec2_backends, "backend", ec2_backends.backend)
-    ec2.install(None)
+    ec2.install()
     with mock_aws():
         ec2_backends.reset()
         yield boto3.client("ec2", region_name="eu-west-3")

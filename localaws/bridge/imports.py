@@ -1,4 +1,4 @@
-"""moto without what only costs memory: 90 files of EC2 offerings, and a list of all objects ever made."""
+"""What becomes of moto when it is imported: EC2 is ours and light, and no list of all objects is kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
 from typing import Any
 
-TARGET = "moto.ec2.models.instance_types"
 OFFERINGS = "ec2/resources/instance_type_offerings"
 
 
@@ -33,7 +32,7 @@ class Offerings(dict[str, Any]):
         return self[region] if region in self else default  # noqa: SIM401 - get itself
 
 
-class _Loader(SourceFileLoader):
+class _Offerings(SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         from moto.utilities import utils
 
@@ -48,15 +47,27 @@ class _Loader(SourceFileLoader):
             eager[location] = Offerings(location, list(regions))
 
 
+class _Ec2Models(SourceFileLoader):
+    def exec_module(self, module: ModuleType) -> None:
+        super().exec_module(module)
+        # Many services import EC2's model on their own: it must be ours before any of them makes a backend.
+        from localaws import ec2
+
+        ec2.install()
+
+
+_LOADERS = {"moto.ec2.models.instance_types": _Offerings, "moto.ec2.models": _Ec2Models}
+
+
 class _Finder(MetaPathFinder):
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name != TARGET:
+        if name not in _LOADERS:
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec is not None and spec.origin is not None:
-            spec.loader = _Loader(name, spec.origin)
+            spec.loader = _LOADERS[name](name, spec.origin)
         return spec
 
 
@@ -67,7 +78,7 @@ def _untracked(kind: type, *_: Any, **__: Any) -> Any:
 
 
 def install() -> None:
-    """Make moto lighter: its EC2 whoever imports it, and its memory of objects; before the first request."""
+    """Prepare moto's import, whoever imports it; before the first request."""
     from moto.core.common_models import BaseModel
 
     # moto keeps every object it ever made for its dashboard, deleted ones too.
