@@ -16,7 +16,7 @@ VALUES = ("db", "app_host", "secret", "snapshot")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and exit with its code: 0 all well, 1 points or rules missing, 2 called wrongly."""
+    """Run one command and exit with its code: 0 all well, 1 points or rules missing, 2 not done."""
     options = _parser().parse_args(arguments)
     # an ended check still deletes what it made
     signal.signal(signal.SIGTERM, _interrupt)

@@ -77,7 +77,7 @@ def _secret(account: Account, known: Mapping[str, str]) -> str:
     naming = [
         name for name, content in usable.items() if known["db"] in json.dumps(content) or known["db"] in name
     ]
-    return _only(naming or list(usable), "secret", "secret with a username and a password", "create_secret")
+    return _only(naming or list(usable), "secret", "secret", "create one with a username and a password")
 
 
 def _credentials(account: Account, name: str) -> dict[str, Any]:

@@ -31,9 +31,9 @@ class GradingAccount:
 
     def __enter__(self) -> "GradingAccount":
         try:
-            localaws("start", "--state", str(self._state), env=self._own_environment())
+            localaws("start", "--state", str(self._state), env=self.own_environment())
             self._status = localaws(
-                "status", "--json", "--state", str(self._state), env=self._own_environment()
+                "status", "--json", "--state", str(self._state), env=self.own_environment()
             )
             self._wake_rds()
         except BaseException:
@@ -57,7 +57,7 @@ class GradingAccount:
         """The verdict of an `autograder check` process; one that takes too long earns nothing."""
         process = subprocess.Popen(
             [sys.executable, "-m", "autograder", "check", outcome, "--json"],
-            env=self._own_environment(),
+            env=self.own_environment(),
             cwd=self._state,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -90,7 +90,8 @@ class GradingAccount:
         session = boto3.Session(keys["access_key_id"], keys["secret_access_key"], region_name=region)
         session.client("rds", endpoint_url=self._status["endpoint_url"]).describe_db_instances()
 
-    def _own_environment(self) -> dict[str, str]:
+    def own_environment(self) -> dict[str, str]:
+        """The environment in which localaws and the examiner run here."""
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LAB_"))
         }
@@ -99,8 +100,8 @@ class GradingAccount:
     def _remove(self) -> None:
         try:
             # reset also removes engine folders that lie outside the state folder
-            localaws("stop", "--state", str(self._state), env=self._own_environment())
-            localaws("reset", "--state", str(self._state), env=self._own_environment())
+            localaws("stop", "--state", str(self._state), env=self.own_environment())
+            localaws("reset", "--state", str(self._state), env=self.own_environment())
         finally:
             shutil.rmtree(self._state, ignore_errors=True)
 

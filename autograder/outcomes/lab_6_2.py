@@ -15,8 +15,8 @@ import psycopg
 from autograder import isolation, serverlog
 from autograder.errors import Mistake
 from autograder.examiner import Account, endpoint
-from autograder.impostor import Impostor
 from autograder.outcome import Sheet, outcome
+from labkit.impostor import Impostor
 
 DRIVER = Path(__file__).parent.parent / "shop_driver.py"
 LIMITS = isolation.Limits()

@@ -12,9 +12,12 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_output
 
 # the first is a student's doing, the second nbgrader's own
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::nbformat.warnings.DuplicateCellId", "ignore::sqlalchemy.exc.SAWarning"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(
+        "ignore::nbformat.warnings.DuplicateCellId", "ignore::sqlalchemy.exc.SAWarning"
+    ),
+]
 
 RIGHT = "(account / 'a').write_text('42')"
 ALSO = "(account / 'b').write_text('7')"

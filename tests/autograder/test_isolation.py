@@ -53,7 +53,8 @@ def test_limits_hold(box: Sandbox) -> None:
 def test_a_detached_process_does_not_outlive_it(box: Sandbox) -> None:
     code = (
         "import subprocess, sys\n"
-        "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(99)'], start_new_session=True)\n"
+        "command = [sys.executable, '-c', 'import time; time.sleep(99)']\n"
+        "p = subprocess.Popen(command, start_new_session=True)\n"
         "print(p.pid)"
     )
     pid = int(python(box, code).output)

@@ -11,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from autograder.cli import main
 
-HEAD = "# Toy\n\n## Objectives\nMake.\n\n## Time\n1 h\n\n## Cost on AWS\n0.02 USD\n\n## Fidelity\n| a | b |\n|---|---|"
+HEAD = "# Toy\n\n## Objectives\nMake.\n\n## Time\n1 h\n\n## Cost on AWS\n0 USD\n\n## Fidelity\n| a |\n|---|"
 HINTS = "<details><summary>Hint 1: look</summary>\n\nHint: there.\n\n</details>"
 
 

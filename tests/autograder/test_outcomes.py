@@ -1,5 +1,7 @@
 """The outcomes against real servers: a right lab, the usual mistakes with their messages, other ways."""
 
+import subprocess
+import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from autograder.grading import GradingAccount
 from autograder.outcome import Verdict
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 DB, MASTER, PASSWORD = "shop", "shopmaster", "correct-horse-battery"
 WAIT = {"Delay": 1, "MaxAttempts": 120}
@@ -200,6 +202,30 @@ def test_a_right_app(lab: Lab) -> None:
     assert verdict.earned == verdict.points == 8
 
 
+def command(lab: Lab, *arguments: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "autograder", "check", *arguments],
+        env=lab.account.own_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_command_line_finds_the_values(lab: Lab, tmp_path: Path) -> None:
+    code, said = command(lab, "6.1")
+    assert code == 0, said
+    assert said.startswith("lab-6.1  Private deployment: 10 of 10 points\n  ok     1/1")
+    code, said = command(lab, "6.3")
+    assert (code, "There is no manual snapshot in this account" in said) == (2, True)
+    code, said = command(lab, "rds-parameters")
+    assert code == 2
+    assert "There are several: shop/app, shop/master. Name the secret with --secret." in said
+    code, said = command(lab, "rds-parameters", "--secret", "shop/app")
+    assert (code, "FAIL   0/1   The instance has a parameter group of its own" in said) == (1, True)
+
+
 def test_another_right_deployment(lab: Lab) -> None:
     """Every protocol from the app's group, and a second group that admits nobody."""
     wide, idle = lab.group("wide"), lab.group("idle")
@@ -318,8 +344,6 @@ def test_an_app_that_does_not_commit(lab: Lab) -> None:
     ("app", "message"),
     [
         ("import os\nos._exit(3)", "ended its own process (code 3)"),
-        ("def connect(): pass", "defines no function place_order()"),
-        ("print('{\"connected\": true}'", "SyntaxError"),
     ],
 )
 def test_a_file_that_is_no_app(lab: Lab, app: str, message: str) -> None:
