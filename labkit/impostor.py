@@ -26,8 +26,8 @@ PATIENCE_S = 5.0
 class Impostor:
     """Pretends to be the PostgreSQL server `host`; `leaks` says what its callers gave away.
 
-    With `tls` it answers with a certificate for the right name from an authority that nobody trusts; without,
-    it says that it has no TLS.
+    With `tls` it answers with a certificate for the right name, from an authority that nobody trusts;
+    without, it says that it has no TLS.
     """
 
     def __init__(self, host: str, *, tls: bool) -> None:
