@@ -8,22 +8,22 @@ from typing import Any
 
 
 def main() -> None:
-    """Load ./shop_app.py, connect, place the orders that stdin asks for, and report as one JSON line."""
+    """For each target on stdin: load ./shop_app.py anew, connect, place orders, report as a JSON line."""
     report_to = os.dup(1)
     os.dup2(2, 1)
-    job = json.load(sys.stdin)
-    report: dict[str, Any] = {"loaded": False, "connected": False, "orders": [], "error": ""}
-    try:
-        _work(job, report)
-    except BaseException as error:
-        report["error"] = f"{type(error).__name__}: {error}"[:1000]
-    os.write(report_to, json.dumps(report, default=str).encode() + b"\n")
+    for job in json.load(sys.stdin):
+        os.environ.update(job["env"])
+        report: dict[str, Any] = {"connected": False, "orders": [], "error": ""}
+        try:
+            _work(job, report)
+        except BaseException as error:
+            report["error"] = f"{type(error).__name__}: {error}"[:1000]
+        os.write(report_to, json.dumps(report, default=str).encode() + b"\n")
 
 
 def _work(job: dict[str, Any], report: dict[str, Any]) -> None:
     sys.path.insert(0, str(os.getcwd()))  # noqa: PTH109
     app = runpy.run_path("shop_app.py", run_name="shop_app")
-    report["loaded"] = True
     for name in ("connect", "place_order"):
         if not callable(app.get(name)):
             raise TypeError(f"shop_app.py defines no function {name}()")

@@ -1,26 +1,21 @@
 """Lab 6.2: the application writes orders through the EC2 host, over TLS that it verifies."""
 
 import contextlib
-import json
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from autograder import isolation, serverlog
+from autograder import serverlog
 from autograder.errors import Mistake
 from autograder.examiner import Account, endpoint
 from autograder.outcome import Sheet, outcome
+from autograder.shop_run import Target, run_app
 from labkit.impostor import Impostor
 
-DRIVER = Path(__file__).parent.parent / "shop_driver.py"
-LIMITS = isolation.Limits()
-RUN_S = 45.0
 LOG_S = 10.0
 QUANTITY = 3
 ELSEWHERE = "database.another-company.example"
@@ -41,6 +36,11 @@ class Shop:
         """The database's name inside the server."""
         return str(self.database.get("DBName") or "postgres")
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What the app is told about it, besides where it is."""
+        return {"DB_NAME": self.name, "DB_SECRET": self.secret_id}
+
     @contextlib.contextmanager
     def connection(self) -> Iterator[psycopg.Connection[Any]]:
         """A session of the app's user through the app host."""
@@ -56,13 +56,29 @@ class Shop:
 
 @dataclass
 class Evidence:
-    """What came of running the app against the real server."""
+    """What came of running the app against its own server and three that it should refuse.
 
-    report: dict[str, Any]
+    `reports` are the app's claims, one a server (fewer when it ended early, for the reason `ended`); what the
+    impostors heard, the log and the tables are evidence.
+    """
+
     since: datetime
     user_id: int
     product_id: int
     last_order: int
+    reports: list[dict[str, Any]]
+    ended: str
+    impostor: Impostor
+    plain: Impostor
+
+    def report(self, number: int) -> dict[str, Any]:
+        """The app's report on one of the servers; Mistake when it did not come to it."""
+        if number >= len(self.reports):
+            raise Mistake(self.ended)
+        return self.reports[number]
+
+
+OWN, UNTRUSTED, MISNAMED, PLAIN = range(4)
 
 
 @outcome("lab-6.2", title="The app connects securely from EC2", points=8)
@@ -75,8 +91,8 @@ def secure_app(sheet: Sheet, account: Account, *, db: str, app_host: str, secret
     evidence: list[Evidence] = []
     sheet.judge("An order lands through the app host, whole", 3, order_lands, shop, app, evidence)
     sheet.judge("The session was TLS, from the app host", 1, session_was_tls, shop, evidence)
-    sheet.judge("A server that is not yours is refused", 2, refuses_impostors, shop, app, evidence)
-    sheet.judge("A server without TLS is refused", 1, refuses_plain_text, shop, app, evidence)
+    sheet.judge("A server that is not yours is refused", 2, refuses_impostors, shop, evidence)
+    sheet.judge("A server without TLS is refused", 1, refuses_plain_text, evidence)
 
 
 def own_user(account: Account, database: Mapping[str, Any], secret: str, found: dict[str, str]) -> None:
@@ -109,9 +125,20 @@ def order_lands(shop: Shop, app: str, evidence: list[Evidence]) -> None:
         {"user_id": user_id, "product_id": product_id, "quantity": QUANTITY},
         {"user_id": user_id, "product_id": 2_000_000_000, "quantity": QUANTITY},
     ]
-    with shop.account.through(shop.app_host, host, port) as tunnel:
-        report = run_app(shop, app, host=host, port=tunnel.port, orders=orders)
-    evidence.append(Evidence(report, since, user_id, product_id, last))
+    with (
+        shop.account.through(shop.app_host, host, port) as tunnel,
+        Impostor(host, tls=True) as impostor,
+        Impostor(host, tls=False) as plain,
+    ):
+        targets = [
+            Target(host, tunnel.port, orders),
+            Target(host, impostor.port),
+            Target(ELSEWHERE, tunnel.port),
+            Target(host, plain.port),
+        ]
+        reports, ended = run_app(shop.account, app, shop.settings, targets)
+    evidence.append(Evidence(since, user_id, product_id, last, reports, ended, impostor, plain))
+    report = evidence[0].report(OWN)
     if not report["connected"]:
         raise Mistake(f"connect() did not reach the database through {shop.app_host}: {report['error']}")
     _look_at_orders(shop, evidence[0])
@@ -148,65 +175,33 @@ def session_was_tls(shop: Shop, evidence: list[Evidence]) -> None:
             )
 
 
-def refuses_impostors(shop: Shop, app: str, evidence: list[Evidence]) -> None:
+def refuses_impostors(shop: Shop, evidence: list[Evidence]) -> None:
     """Another authority's certificate gets nothing, and neither does another server of the same authority."""
-    _connected(evidence)
-    host, port = endpoint(shop.database)
-    with Impostor(host, tls=True) as impostor:
-        report = run_app(shop, app, host=host, port=impostor.port, orders=[])
-    _judge_impostor(impostor, report, "connect with sslmode=verify-full and sslrootcert=$DB_CA")
-    with shop.account.through(shop.app_host, host, port) as tunnel:
-        report = run_app(shop, app, host=ELSEWHERE, port=tunnel.port, orders=[])
-    if report["connected"]:
+    seen = _connected(evidence)
+    remedy = "connect with sslmode=verify-full and sslrootcert=$DB_CA"
+    _judge_impostor(seen.impostor, seen.report(UNTRUSTED), remedy)
+    if seen.report(MISNAMED)["connected"]:
+        host, _ = endpoint(shop.database)
         raise Mistake(
-            f"connect() took a certificate for {host} as that of {ELSEWHERE}: every RDS database "
-            "of the Region has a "
-            "certificate of the same authority, so the name counts; sslmode=verify-full instead of verify-ca",
+            f"connect() took a certificate for {host} as that of {ELSEWHERE}: every RDS database of the "
+            "Region has a certificate of the same authority, so the name counts; sslmode=verify-full "
+            "instead of verify-ca",
             earned=1,
         )
 
 
-def refuses_plain_text(shop: Shop, app: str, evidence: list[Evidence]) -> None:
+def refuses_plain_text(evidence: list[Evidence]) -> None:
     """A server that declines TLS gets nothing."""
-    _connected(evidence)
-    host, _ = endpoint(shop.database)
-    with Impostor(host, tls=False) as impostor:
-        report = run_app(shop, app, host=host, port=impostor.port, orders=[])
-    _judge_impostor(impostor, report, "sslmode=prefer falls back to plain text; verify-full does not")
-
-
-def run_app(shop: Shop, app: str, *, host: str, port: int, orders: list[dict[str, int]]) -> dict[str, Any]:
-    """Run shop_app.py in a sandbox against host:port; what it reports is a claim, not evidence."""
-    with isolation.sandbox() as box:
-        bundle = box.folder / "ca.pem"
-        bundle.write_bytes(shop.account.ca_bundle.read_bytes())
-        file = box.folder / "shop_app.py"
-        file.write_text(app, encoding="utf-8")
-        box.own(bundle)
-        box.own(file)
-        env = {name: value for name, value in shop.account.learner.items() if name.startswith("AWS_")}
-        env |= {"DB_HOST": host, "DB_HOSTADDR": "127.0.0.1", "DB_PORT": str(port), "DB_NAME": shop.name}
-        env |= {"DB_SECRET": shop.secret_id, "DB_CA": str(bundle)}
-        command = [sys.executable, "-I", str(DRIVER)]
-        ended = isolation.run(
-            command, box, env, text=json.dumps({"orders": orders}), seconds=RUN_S, limits=LIMITS
-        )
-    if ended.code is None:
-        raise Mistake(
-            f"shop_app.py did not end within {RUN_S:.0f} s: look for a loop, or pass connect_timeout"
-        )
-    try:
-        report: dict[str, Any] = json.loads(ended.output.splitlines()[-1])
-        report["connected"] = bool(report["connected"])
-        report["orders"] = list(report["orders"])
-    except (IndexError, KeyError, TypeError, ValueError):
-        last = (ended.errors.strip().splitlines() or ["no message"])[-1]
-        raise Mistake(f"shop_app.py ended its own process (code {ended.code}): {last[:300]}") from None
-    return report
+    seen = _connected(evidence)
+    remedy = "sslmode=prefer falls back to plain text; verify-full does not"
+    _judge_impostor(seen.plain, seen.report(PLAIN), remedy)
 
 
 def _look_at_orders(shop: Shop, evidence: Evidence) -> None:
-    placed = evidence.report["orders"][0]
+    orders = evidence.report(OWN)["orders"]
+    if not orders:
+        raise Mistake(f"place_order() was not reached: {evidence.report(OWN)['error']}")
+    placed = orders[0]
     if placed["error"]:
         raise Mistake(f"place_order() failed: {placed['error']}")
     with shop.connection() as connection:
@@ -267,7 +262,7 @@ def _require(credentials: Mapping[str, str]) -> None:
 
 
 def _connected(evidence: list[Evidence]) -> Evidence:
-    if not evidence or not evidence[0].report["connected"]:
+    if not evidence or not evidence[0].report(OWN)["connected"]:
         raise Mistake("the app does not connect to its own database yet, so refusing others proves nothing")
     return evidence[0]
 

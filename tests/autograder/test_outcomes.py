@@ -56,8 +56,9 @@ class Lab:
         session = boto3.Session(
             env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1"
         )
+        client: Any = session.client
         self.ec2, self.rds, self.iam, self.ssm, self.secrets = (
-            session.client(name, endpoint_url=env["AWS_ENDPOINT_URL"])
+            client(name, endpoint_url=env["AWS_ENDPOINT_URL"])
             for name in ("ec2", "rds", "iam", "ssm", "secretsmanager")
         )
         self._network()
