@@ -24,7 +24,7 @@ MISSING = "there is no DB instance 'shop'"
 
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder to run in, and an embedded AWS of its own that is emptied and stopped afterwards."""
+    """An empty folder to run in, and an embedded AWS of its own that is stopped and emptied afterwards."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "LAB_", "LOCALAWS_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("LOCALAWS_STATE", str(tmp_path / "state"))
@@ -32,7 +32,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     folder = tmp_path / "week6"
     folder.mkdir()
     yield folder
-    for verb in ("reset", "stop"):
+    for verb in ("stop", "reset"):
         subprocess.run([sys.executable, "-m", "localaws", verb], check=False, capture_output=True)
 
 
