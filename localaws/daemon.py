@@ -192,12 +192,14 @@ def status(state: StateDir) -> dict[str, Any]:
 
 
 def _engines(state: StateDir) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": engine.home.name,
-            "kind": engine.kind,
-            "status": "running" if engine.running else "stopped",
-            "pid": engine.pid,
-        }
-        for engine in keeper.engine_processes(state.engines_root)
-    ]
+    """Return the processes that are there, by the names the model knows them under."""
+    known = {engine["pid"]: engine for engine in state.read_json("engines.json") or []}
+    found = []
+    for engine in keeper.engine_processes(state.engines_root):
+        fact = {"name": engine.home.name, "kind": engine.kind, "status": "running"} | known.get(
+            engine.pid, {}
+        )
+        if not engine.running:
+            fact["status"] = "stopped"
+        found.append(fact | {"pid": engine.pid})
+    return found

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 log = logging.getLogger(__name__)
 
@@ -16,6 +16,15 @@ TICK = 0.5
 WORKERS = 4
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 10.0
+
+
+class Engine(TypedDict):
+    """A server as `localaws status` tells of it."""
+
+    name: str
+    kind: str
+    status: str
+    pid: int | None
 
 
 class Controller(Protocol):
@@ -26,6 +35,9 @@ class Controller(Protocol):
 
     def shutdown(self) -> None:
         """Stop the servers; the model stays as it is."""
+
+    def engines(self) -> list[Engine]:
+        """Return its servers."""
 
 
 @dataclass
@@ -40,10 +52,12 @@ class Reconciler:
     """Calls the controllers after each change and twice a second, and runs their jobs.
 
     Jobs with the same key never run at the same time; one that raises is logged and held back a little longer
-    each time.
+    each time. `report` is called with all servers whenever something about them has changed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, report: Callable[[list[Engine]], None] = lambda _: None) -> None:
+        self._report = report
+        self._reported: list[Engine] = []
         self._controllers: list[Controller] = []
         self._awake = threading.Event()
         self._stopping = threading.Event()
@@ -117,7 +131,17 @@ class Reconciler:
             for controller in list(self._controllers):
                 if self._stopping.is_set():
                     return
-                try:
-                    controller.reconcile()
-                except Exception:
-                    log.exception("%s could not compare model and servers", type(controller).__name__)
+                self._guarded(controller.reconcile)
+            self._guarded(self._tell)
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception:
+            log.exception("%s failed and will be tried again", step.__qualname__)
+
+    def _tell(self) -> None:
+        engines = [engine for controller in list(self._controllers) for engine in controller.engines()]
+        if engines != self._reported:
+            self._report(engines)
+            self._reported = engines

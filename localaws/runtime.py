@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ class Runtime:
             network=network,
             addresses=Addresses(state.path / "addresses.json", seed=state.identity().seed),
             certificates=CertificateAuthority(state.ca_dir),
-            reconciler=Reconciler(),
+            reconciler=Reconciler(functools.partial(state.write_json, "engines.json")),
         )
         runtime.front.start()
         runtime.reconciler.start()

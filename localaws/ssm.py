@@ -26,6 +26,7 @@ from localaws.relay import Tunnel
 
 if TYPE_CHECKING:
     from localaws.control import ControlPlane
+    from localaws.reconcile import Engine
     from localaws.runtime import Runtime
 
 SETTLEMENTS: dict[str, Callable[..., None]] = {}
@@ -148,6 +149,10 @@ class Sessions:
             names = list(self._open)
         for name in names:
             self.terminate(name)
+
+    def engines(self) -> list[Engine]:
+        """Return no server: sessions are listeners of the front."""
+        return []
 
 
 _running: Sessions | None = None

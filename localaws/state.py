@@ -6,10 +6,8 @@ import contextlib
 import hashlib
 import json
 import os
-import pwd
 import secrets
 import shutil
-import stat
 import string
 import tempfile
 import time
@@ -18,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from localaws.engines.account import engine_account, private_folder
 from localaws.errors import StateError
 
 FORMAT = 1
@@ -171,18 +170,15 @@ class StateDir:
     @property
     def engines_root(self) -> Path:
         """Root of the engines' data: inside the state folder where the engine account can reach it."""
-        inside = self.path / "engines"
-        if os.geteuid() != 0:
-            inside.mkdir(mode=0o700, exist_ok=True)
-            return inside
         account = engine_account()
-        outside = SHARED_ENGINES / hashlib.sha256(str(self.path).encode()).hexdigest()[:16]
-        root = inside if _traversable(self.path, account) else outside
-        if not root.is_dir():
-            root.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            root.mkdir(mode=0o700)
-            os.chown(root, account.pw_uid, account.pw_gid)
-        return root
+        if account is None or account.may_pass(self.path):
+            return private_folder(self.path / "engines", account)
+        if not SHARED_ENGINES.is_dir():
+            SHARED_ENGINES.mkdir(parents=True)
+            # whatever the umask: the engine account must get through to its own folders
+            SHARED_ENGINES.chmod(0o755)
+        name = hashlib.sha256(str(self.path).encode()).hexdigest()[:16]
+        return private_folder(SHARED_ENGINES / name, account)
 
     @property
     def sockets_root(self) -> Path:
@@ -191,9 +187,8 @@ class StateDir:
         if recorded and Path(recorded["path"]).is_dir():
             return Path(recorded["path"])
         folder = Path(tempfile.mkdtemp(prefix="la-"))
-        if os.geteuid() == 0:
-            account = engine_account()
-            os.chown(folder, account.pw_uid, account.pw_gid)
+        if account := engine_account():
+            account.own(folder)
         self.write_json("sockets.json", {"path": str(folder)})
         return folder
 
@@ -216,30 +211,3 @@ class StateDir:
         yield self.journal_dir
         yield self.snapshot_dir
         yield self.engines_root
-
-
-def engine_account() -> pwd.struct_passwd:
-    """Return the unprivileged account that runs the engines when localaws itself runs as root."""
-    name = os.environ.get("LOCALAWS_ENGINE_USER", "nobody")
-    try:
-        account = pwd.getpwnam(name)
-    except KeyError:
-        raise StateError(
-            f"There is no account {name!r} to run database servers under. "
-            "Set LOCALAWS_ENGINE_USER to an existing unprivileged account."
-        ) from None
-    if account.pw_uid == 0:
-        raise StateError("Database servers refuse root: set LOCALAWS_ENGINE_USER to an unprivileged account.")
-    return account
-
-
-def _traversable(folder: Path, account: pwd.struct_passwd) -> bool:
-    return all(_may_enter(part.stat(), account) for part in (folder, *folder.parents))
-
-
-def _may_enter(info: os.stat_result, account: pwd.struct_passwd) -> bool:
-    if info.st_uid == account.pw_uid:
-        return bool(info.st_mode & stat.S_IXUSR)
-    if info.st_gid == account.pw_gid:
-        return bool(info.st_mode & stat.S_IXGRP)
-    return bool(info.st_mode & stat.S_IXOTH)

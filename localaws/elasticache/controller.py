@@ -19,6 +19,7 @@ from localaws.relay.front import EndpointError
 
 if TYPE_CHECKING:
     from localaws.control import ControlPlane
+    from localaws.reconcile import Engine
     from localaws.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -59,9 +60,9 @@ class CacheController:
         for server in list(self._servers.values()):
             server.stop()
 
-    def engines(self) -> list[dict[str, str | int | None]]:
-        """Name, kind, status and process id of each server, for `localaws status`."""
-        found: list[dict[str, str | int | None]] = []
+    def engines(self) -> list[Engine]:
+        """Return the servers."""
+        found: list[Engine] = []
         for view in self._model.clusters():
             server = self._servers.get(view.place.uid)
             pid = server.pid if server else None

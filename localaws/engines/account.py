@@ -31,9 +31,11 @@ class Account:
     def may_enter(self, path: Path) -> bool:
         """Whether the account can reach a file: every folder on the way lets it through."""
         resolved = path.resolve()
-        return all(self._passes(folder.stat(), stat.S_IXOTH) for folder in resolved.parents) and (
-            self._passes(resolved.stat(), stat.S_IROTH)
-        )
+        return self.may_pass(resolved.parent) and self._passes(resolved.stat(), stat.S_IROTH)
+
+    def may_pass(self, folder: Path) -> bool:
+        """Whether the account may go through a folder and all those above it."""
+        return all(self._passes(part.stat(), stat.S_IXOTH) for part in (folder, *folder.parents))
 
     def _passes(self, found: os.stat_result, other: int) -> bool:
         if found.st_uid == self.uid:

@@ -15,6 +15,7 @@ from localaws.rds.view import Glance, InstanceView, Model, Place
 
 if TYPE_CHECKING:
     from localaws.control import ControlPlane
+    from localaws.reconcile import Engine
     from localaws.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ class RdsController:
         overview = self._model.overview()
         for glance in overview.instances:
             down = glance.should_run and not self._provision.alive(glance.place)
+            if glance.due and not glance.busy:
+                self._model.settle(glance.place, "maintained")
             if glance.busy or down:
                 self._reconciler.submit(glance.place.id, functools.partial(self._attend, glance.place))
         for place, item in overview.copies:
@@ -60,9 +63,9 @@ class RdsController:
         """Stop all servers in order."""
         self._provision.stop_all()
 
-    def engines(self) -> list[dict[str, str | int | None]]:
-        """Name, kind, status and process id of each server, for `localaws status`."""
-        found: list[dict[str, str | int | None]] = []
+    def engines(self) -> list[Engine]:
+        """Return the servers."""
+        found: list[Engine] = []
         for glance in self._model.overview().instances:
             server = self._provision.server(glance.place)
             pid = server.pid if server is not None else None
@@ -71,7 +74,8 @@ class RdsController:
 
     def _report_down(self, glance: Glance) -> None:
         if glance.should_run and not glance.busy:
-            self._model.settle(glance.place, "crashed")
+            was_stopped = self._provision.ended_in_order(glance.place)
+            self._model.settle(glance.place, "paused" if was_stopped else "crashed")
 
     def _attend(self, place: Place) -> None:
         """Do all the work of an instance, one item after the other, then have it run if it should."""

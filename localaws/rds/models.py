@@ -163,10 +163,10 @@ class DBInstance(base.DBInstance):
     @property
     def db_parameter_group_status_list(self) -> list[dict[str, str]]:
         """DBParameterGroups of the response."""
-        applying = any(item["do"] == "configure" for item in self.work)
-        status = "applying" if applying else "in-sync"
-        if self.group_awaits_reboot or self.awaiting_reboot:
-            status = "pending-reboot"
+        status = "pending-reboot" if self.group_awaits_reboot or self.awaiting_reboot else "in-sync"
+        # the dynamic half of a change comes first: only then is a reboot all that is missing
+        if any(item["do"] == "configure" for item in self.work):
+            status = "applying"
         return [{"DBParameterGroupName": self.group.name, "ParameterApplyStatus": status}]
 
     def default_db_parameter_group_details(self) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from localaws.addresses import Address
 from localaws.engines import process, spare
 from localaws.engines.backup import copy_snapshot, unfinished
 from localaws.engines.binaries import find_all, find_postgres
+from localaws.engines.pidfile import PidFile
 from localaws.engines.postgres import PostgresServer, erase
 from localaws.errors import LocalawsError
 from localaws.rds.doors import Doors
@@ -67,6 +68,10 @@ class Provision:
         """Whether the instance's server runs."""
         server = self._servers.get(place.id)
         return server is not None and server.alive()
+
+    def ended_in_order(self, place: Place) -> bool:
+        """Whether the last server of an instance ended as one does that was asked to."""
+        return PidFile.read(self._home(place) / "data") is None
 
     def revive(self, view: InstanceView) -> None:
         """Start the server of an instance whose server is down though it should run."""

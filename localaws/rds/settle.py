@@ -67,6 +67,9 @@ def modified(backend: Any, *, resource_id: str, address: str, port: int) -> None
     _place(instance, address, port)
     if item["restart"]:
         instance.load_parameters()
+        if instance.resting_status in ("incompatible-parameters", "storage-full"):
+            instance.resting_status = "available"
+            instance.refresh_status()
     if not instance.backup_retention_period:
         backend.drop_automated(instance)
     announce_backup(instance)
@@ -138,10 +141,19 @@ def crashed(backend: Any, *, resource_id: str) -> None:
         _tell(instance, "recovery")
 
 
-def recovered(backend: Any, *, resource_id: str) -> None:
-    """A server that had died runs again; what waited for a restart is in force."""
+def paused(backend: Any, *, resource_id: str) -> None:
+    """The server was stopped in order with the local AWS: no accident, so no event tells."""
     instance = _instance(backend, resource_id)
-    if instance is not None and instance.resting_status == "rebooting":
+    if instance is not None and instance.resting_status == "available":
+        instance.resting_status = "starting"
+        instance.refresh_status()
+
+
+def recovered(backend: Any, *, resource_id: str) -> None:
+    """A server that was down runs again; what waited for a restart is in force."""
+    instance = _instance(backend, resource_id)
+    if instance is not None and instance.resting_status in ("rebooting", "starting"):
+        died = instance.resting_status == "rebooting"
         instance.resting_status = "available"
         wanted = instance.group.values()
         instance.awaiting_reboot = {
@@ -150,8 +162,9 @@ def recovered(backend: Any, *, resource_id: str) -> None:
             if wanted.get(name) != instance.parameters_in_force.get(name)
         }
         instance.refresh_status()
-        _tell(instance, "restarted")
-        _tell(instance, "recovered")
+        if died:
+            _tell(instance, "restarted")
+            _tell(instance, "recovered")
 
 
 def endpoint(backend: Any, *, resource_id: str, address: str, port: int) -> None:
@@ -212,6 +225,7 @@ SETTLEMENTS: dict[str, Callable[..., None]] = {
         deleted,
         failed,
         crashed,
+        paused,
         recovered,
         endpoint,
         maintained,

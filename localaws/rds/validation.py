@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
 from moto.rds.exceptions import RDSClientError
@@ -215,6 +216,13 @@ def windows(backup: str | None, maintenance: str | None) -> tuple[str, str]:
         if not _overlap(*pair):
             return pair
     raise faults.invalid("The backup window and maintenance window must not overlap.")
+
+
+def in_maintenance(window: str, now: datetime) -> bool:
+    """Tell whether a maintenance window is open at a moment (UTC)."""
+    start, length = _maintenance(window)
+    minute = now.weekday() * _DAY + now.hour * 60 + now.minute
+    return (minute - start) % (7 * _DAY) < length
 
 
 def _overlap(backup: str, maintenance: str) -> bool:

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from moto.core.utils import utcnow
+
 from localaws.network import Target
+from localaws.rds.validation import in_maintenance
 from localaws.rds.work import Copy, Item
 
 if TYPE_CHECKING:
     from localaws.control import ControlPlane
 
-RUNNING = frozenset({"available", "rebooting"})
+RUNNING = frozenset({"available", "rebooting", "starting"})
 """Resting states in which the server has to run."""
 SERVED = frozenset({"postgres"})
 """Engines that have a server here."""
@@ -60,6 +63,8 @@ class Glance:
     status: str
     busy: bool
     should_run: bool
+    due: bool
+    """Whether deferred modifications wait and the maintenance window is open."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,7 @@ def _glance(account: str, region: str, instance: Any) -> Glance:
         status=instance.status,
         busy=bool(instance.work),
         should_run=instance.resting_status in RUNNING,
+        due=bool(instance.deferred) and in_maintenance(instance.preferred_maintenance_window, utcnow()),
     )
 
 

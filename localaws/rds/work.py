@@ -109,6 +109,7 @@ SETTLEMENTS: dict[str, tuple[str, ...]] = {
     "deleted": ("resource_id",),
     "failed": ("resource_id", "do", "status", "reason"),
     "crashed": ("resource_id",),
+    "paused": ("resource_id",),
     "recovered": ("resource_id",),
     "endpoint": ("resource_id", "address", "port"),
     "maintained": ("resource_id",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -118,6 +119,21 @@ def test_changes_wait_for_the_window_unless_applied_immediately(aws: Any, rds: A
     assert refused(rds.modify_db_instance, DBInstanceIdentifier=shop, AllocatedStorage=21) == (
         "InvalidParameterCombination"
     )
+
+
+def test_what_waits_is_applied_in_the_maintenance_window(rds: Any, shop: str) -> None:
+    rds.modify_db_instance(DBInstanceIdentifier=shop, DBInstanceClass="db.t3.micro")
+    begins = datetime.now(UTC) - timedelta(minutes=5)
+    ends = begins + timedelta(minutes=40)
+    backup = begins + timedelta(hours=4)
+    rds.modify_db_instance(
+        DBInstanceIdentifier=shop,
+        PreferredMaintenanceWindow=f"{begins:%a:%H:%M}-{ends:%a:%H:%M}",
+        PreferredBackupWindow=f"{backup:%H:%M}-{backup + timedelta(minutes=30):%H:%M}",
+    )
+    shown = fix.eventually(lambda: fix.instance(rds, shop), lambda it: it["DBInstanceClass"] == "db.t3.micro")
+    assert shown["PendingModifiedValues"] == {}
+    fix.available(rds, shop)
 
 
 def test_settings_without_a_server_change_at_once(rds: Any, shop: str) -> None:

@@ -99,10 +99,15 @@ def test_whatever_is_killed_comes_back(own_aws: Any, own_rds: Any, network: fix.
         assert after[name] == before[name]
     assert rows(own_aws, after) == 2
 
+    told = messages(own_rds, "crash")
     own_aws.stop()
     assert not running_under(root_of(own_aws))
     own_aws.start()
     assert rows(own_aws, fix.available(own_rds, "crash")) == 2
+    # stopping the local AWS is not an accident of the database
+    assert messages(own_rds, "crash") == told
+    listed = {(engine["name"], engine["kind"]) for engine in own_aws.status()["engines"]}
+    assert ("crash", "postgres") in listed
 
 
 def running_under(folder: Path) -> list[list[str]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
+from localaws.rds.validation import in_maintenance
 
 GOOD = {
     "DBInstanceIdentifier": "refused",
@@ -275,3 +278,17 @@ def test_the_account(rds: Any) -> None:
     assert rds.describe_event_categories(SourceType="db-snapshot")["EventCategoriesMapList"][0][
         "EventCategories"
     ]
+
+
+@pytest.mark.parametrize(
+    ("moment", "is_open"),
+    [
+        ("2026-11-22 23:44", False),
+        ("2026-11-22 23:45", True),
+        ("2026-11-23 00:14", True),
+        ("2026-11-23 00:15", False),
+        ("2026-11-25 23:50", False),
+    ],
+)
+def test_a_maintenance_window_may_cross_the_week(moment: str, is_open: bool) -> None:
+    assert in_maintenance("sun:23:45-mon:00:15", datetime.fromisoformat(moment)) is is_open

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from localaws.reconcile import Reconciler
+from localaws.reconcile import Engine, Reconciler
 
 DEADLINE = 10.0
 
@@ -24,6 +24,9 @@ class Counter:
 
     def shutdown(self) -> None:
         self.stopped = True
+
+    def engines(self) -> list[Engine]:
+        return []
 
 
 @pytest.fixture
