@@ -166,7 +166,7 @@ def test_dynamic_parameter_takes_effect_at_once(aws: Any, rds: Any, group: str, 
 def test_static_parameter_waits_for_a_reboot(aws: Any, rds: Any, group: str, shop: str) -> None:
     change = [parameter("max_connections", "60", "pending-reboot")]
     rds.modify_db_parameter_group(DBParameterGroupName=group, Parameters=change)
-    assert apply_status(rds, shop) == "pending-reboot"
+    fix.eventually(lambda: apply_status(rds, shop), lambda status: status == "pending-reboot")
     fix.eventually(
         lambda: in_force(aws, rds, shop, "max_connections"),
         lambda found: found[0] == "112" and found[2],
@@ -181,7 +181,7 @@ def test_dynamic_parameter_may_wait_too(aws: Any, rds: Any, group: str, shop: st
     before = in_force(aws, rds, shop, "work_mem")[0]
     change = [parameter("work_mem", "8192", "pending-reboot")]
     rds.modify_db_parameter_group(DBParameterGroupName=group, Parameters=change)
-    assert apply_status(rds, shop) == "pending-reboot"
+    fix.eventually(lambda: apply_status(rds, shop), lambda status: status == "pending-reboot")
     assert in_force(aws, rds, shop, "work_mem")[0] == before
     rds.reboot_db_instance(DBInstanceIdentifier=shop)
     fix.available(rds, shop)
@@ -206,7 +206,7 @@ def test_reset_brings_the_default_back(aws: Any, rds: Any, group: str, shop: str
     )
     rds.reset_db_parameter_group(DBParameterGroupName=group, ResetAllParameters=True)
     assert listed(rds, group, Source="user") == {}
-    assert apply_status(rds, shop) == "pending-reboot"
+    fix.eventually(lambda: apply_status(rds, shop), lambda status: status == "pending-reboot")
 
 
 def test_force_ssl_refuses_plain_connections(aws: Any, rds: Any, group: str, shop: str) -> None:
