@@ -13,8 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import boto3
-
 from autograder.examiner import environment, localaws
 from autograder.outcome import Finding, Verdict, find_outcome
 
@@ -35,7 +33,6 @@ class GradingAccount:
             self._status = localaws(
                 "status", "--json", "--state", str(self._state), env=self.own_environment()
             )
-            self._wake_rds()
         except BaseException:
             self._remove()
             raise
@@ -83,12 +80,6 @@ class GradingAccount:
             "owner"
         ]
         return keys
-
-    def _wake_rds(self) -> None:
-        """Have localaws make its certificates, which it does at the first call of RDS."""
-        keys, region = self._keys(), self._status["region"]
-        session = boto3.Session(keys["access_key_id"], keys["secret_access_key"], region_name=region)
-        session.client("rds", endpoint_url=self._status["endpoint_url"]).describe_db_instances()
 
     def own_environment(self) -> dict[str, str]:
         """The environment in which localaws and the examiner run here."""

@@ -148,11 +148,19 @@ class _Server:
         threading.Thread(target=self.http.serve, name="http", daemon=True).start()
         facts = {"pid": os.getpid(), "keeper": keeper_pid, "port": port, "started": time.time()}
         self.state.write_json("server.json", facts)
+        self._certify()
         if not self._remembers():
             report.send(facts)
         self._load()
         report.send(facts)
         log.info("serving %s on http://127.0.0.1:%s", self.state.path, port)
+
+    def _certify(self) -> None:
+        """Make the certificate authority of a new state: clients are told of its bundle from the start."""
+        if not (self.state.ca_dir / "bundle.pem").exists():
+            from localaws.certificates import CertificateAuthority
+
+            CertificateAuthority(self.state.ca_dir)
 
     def _remembers(self) -> bool:
         return any(self.state.journal_dir.iterdir()) or any(self.state.snapshot_dir.iterdir())

@@ -107,8 +107,9 @@ def _object(session: Session, user: str, database: str) -> str | None:
 
 
 def _not_now(session: Session) -> str:
+    name = session.door.endpoint.target().name
     return (
-        f'the database system is not available: "{session.door.endpoint.name}" is starting, stopping or '
+        f'the database system is not available: "{name}" is starting, stopping or '
         "stopped. Wait until describe_db_instances says available"
     )
 

@@ -25,7 +25,8 @@ def serve(session: Session) -> Steps[None]:
             raise ConnectionRefusedError
         server = yield from connect(path)
     except OSError:
-        message = f'"{session.door.endpoint.name}" is not available. Wait until its status is available'
+        name = session.door.endpoint.target().name
+        message = f'"{name}" is not available. Wait until its status is available'
         yield from _refuse(session, message)
         return
     session.describe()
