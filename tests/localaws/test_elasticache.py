@@ -272,7 +272,8 @@ def test_subnet_groups_are_checked_and_kept_while_in_use(lab: Lab, shop: dict[st
             SubnetIds=["subnet-0123456789abcdef0"],
         )
     assert code_of(caught) == "InvalidSubnet"
-    subnets = [subnet["SubnetId"] for subnet in lab.ec2.describe_subnets()["Subnets"]][:2]
+    default = lab.ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])
+    subnets = [subnet["SubnetId"] for subnet in default["Subnets"]][:2]
     lab.cache.create_cache_subnet_group(
         CacheSubnetGroupName="caches", CacheSubnetGroupDescription="x", SubnetIds=subnets
     )
