@@ -76,18 +76,23 @@ def localaws(state: Path | None = None, **environment: str) -> Iterator[Peer]:
         # The key pair has to be known to sign the first call: one start and stop makes it.
         if not (home / "credentials.json").exists():
             for verb in ("start", "stop"):
-                subprocess.run(
-                    [sys.executable, "-m", "localaws", verb, "--state", home],
-                    check=True,
-                    stdout=subprocess.DEVNULL,
-                )
+                _localaws(verb, home)
         owner = json.loads((home / "credentials.json").read_text())["owner"]
         port = free_port()
         command = [sys.executable, "-m", "localaws", "start", "--foreground", "--state", str(home)]
         command += ["--port", str(port)]
         key, secret = owner["access_key_id"], owner["secret_access_key"]
-        with _process("localaws", command, port, (key, secret), environment, home) as peer:
-            yield peer
+        try:
+            with _process("localaws", command, port, (key, secret), environment, home) as peer:
+                yield peer
+        finally:
+            # as root the engines' data are outside of the state folder
+            _localaws("reset", home)
+
+
+def _localaws(verb: str, state: Path) -> None:
+    command = [sys.executable, "-m", "localaws", verb, "--state", str(state)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 @contextmanager

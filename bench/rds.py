@@ -13,11 +13,11 @@ from bench.figure import Figure
 from bench.peers import Peer, localaws
 
 PASSWORD = "correct-horse-battery"
-ROWS_FOR_200_MB = 1_700_000
+ROWS_FOR_200_MB = 1_950_000
 
 
 def open_network(peer: Peer) -> dict[str, Any]:
-    """Open the default VPC's default group to PostgreSQL; the arguments that make an instance public in it."""
+    """Open the default VPC's default group to PostgreSQL; give the arguments for a public instance in it."""
     ec2 = peer.client("ec2")
     group = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["default"]}])
     identifier = group["SecurityGroups"][0]["GroupId"]
