@@ -50,6 +50,9 @@ WAITING = frozenset(
     {("swf", "PollForActivityTask"), ("swf", "PollForDecisionTask"), ("stepfunctions", "StartSyncExecution")}
 )
 
+# Signed with the name of the moto service that answers them, whatever else the request says.
+SAME_NAME = frozenset({"ec2", "elasticache", "iam", "kms", "rds", "secretsmanager", "ssm", "sts"})
+
 SKIPPED = frozenset(
     {
         "connection",
@@ -124,14 +127,30 @@ class Dispatcher:
 
     def __init__(self) -> None:
         imports.install()
+        self._maps: dict[str, Map] = {}
+        self._backend_for_host = lru_cache(maxsize=256)(
+            lambda host: self._inference.get_backend_for_host(host)
+        )
+
+    @cached_property
+    def _inference(self) -> Any:
+        """The inference that moto has, which brings Flask along: loaded when it is first needed."""
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
-        self._inference = DomainDispatcherApplication(_no_application)
-        self._backend_for_host = lru_cache(maxsize=256)(self._inference.get_backend_for_host)
-        self._maps: dict[str, Map] = {}
+        return DomainDispatcherApplication(_no_application)
+
+    def _backend_of(self, host: str) -> Any:
+        return self._inference.get_backend_for_host(host)
 
     def resolve(self, request: Request) -> Call:
         """Find the service that a request is for; Fault when there is none."""
+        scope = (request.credential or "").split("/")
+        region = scope[2] if len(scope) == 5 else "us-east-1"
+        if request.signing_name in SAME_NAME:
+            return Call(request.signing_name, region, request)
+        return Call(self._infer(request), region, request)
+
+    def _infer(self, request: Request) -> str:
         environ = _environ(request)
         if request.credential and "authorization" not in request.headers:
             environ["HTTP_AUTHORIZATION"] = f"AWS4-HMAC-SHA256 Credential={request.credential}, "
@@ -140,11 +159,10 @@ class Dispatcher:
         except (KeyError, IndexError):
             host = None if request.signing_name == "s3" else ""
         service = self._backend_for_host("s3.us-east-1.amazonaws.com" if host is None else host)
-        scope = (request.credential or "").split("/")
         if not service or service.startswith("moto_api"):
             protocol = faults.protocol_of(request.signing_name, request.headers, request.query)
             raise faults.unknown_operation(protocol, f"of the service {request.signing_name!r}")
-        return Call(service, scope[2] if len(scope) == 5 else "us-east-1", request)
+        return str(service)
 
     def prepare(self, service: str) -> None:
         """Import what handles `service`; that takes long for some, so nobody's lock should be held."""
@@ -208,8 +226,16 @@ def _url_map(service: str) -> Map:
     from moto.backends import get_backend
     from moto.core import DEFAULT_ACCOUNT_ID
     from moto.core.base_backend import BackendDict
-    from moto.moto_server.utilities import RegexConverter
-    from werkzeug.routing import Map, Rule
+    from werkzeug.routing import BaseConverter, Map, Rule
+
+    class Regex(BaseConverter):
+        """The converter that moto's paths name."""
+
+        part_isolating = False
+
+        def __init__(self, url_map: Map, *patterns: str) -> None:
+            super().__init__(url_map)
+            self.regex = patterns[0]
 
     accounts: Any = get_backend(service)  # type: ignore[call-overload, unused-ignore]
     if isinstance(accounts, BackendDict):
@@ -222,7 +248,7 @@ def _url_map(service: str) -> Map:
         for path, handler in backend.flask_paths.items()
         if path
     ]
-    return Map(rules, converters={"regex": RegexConverter}, merge_slashes=False)
+    return Map(rules, converters={"regex": Regex}, merge_slashes=False)
 
 
 def _environ(request: Request) -> dict[str, Any]:
