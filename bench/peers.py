@@ -34,7 +34,7 @@ class Peer:
 
     def client(self, service: str) -> Any:
         """Give a boto3 client of that server."""
-        return boto3.client(
+        return boto3.client(  # type: ignore[call-overload]
             service,
             endpoint_url=self.url,
             region_name="us-east-1",

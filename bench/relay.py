@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bench.figure import Figure
 from bench.peers import Peer, free_port, localaws
@@ -34,7 +35,7 @@ def _tls_capable() -> Path | None:
 def _direct(programs: Path) -> Iterator[dict[str, str]]:
     """Run a plain PostgreSQL on TCP with a certificate; the connection parameters of it."""
     account = engine_account()
-    user = {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
+    user: dict[str, Any] = {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
     folder = Path(tempfile.mkdtemp(prefix="bench-pg-"))
     port = free_port()
     try:
@@ -73,7 +74,8 @@ def _direct(programs: Path) -> Iterator[dict[str, str]]:
             "ssl_cert_file": folder / "server.crt",
             "ssl_key_file": folder / "server.key",
         }
-        command = [programs / "postgres", "-D", data, *(f"--{key}={value}" for key, value in options.items())]
+        settings = [f"--{key}={value}" for key, value in options.items()]
+        command: list[str | Path] = [programs / "postgres", "-D", data, *settings]
         server = subprocess.Popen(command, stderr=subprocess.DEVNULL, **user)
         try:
             yield {"host": "127.0.0.1", "port": str(port)}

@@ -2,13 +2,17 @@
 
 import json
 import os
+from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from .conftest import Lab
 
-def run(*cells, **variables):
+
+def run(*cells: str, **variables: str) -> list[Any]:
     """Execute the cells in a new kernel and return each one's outputs."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     client = NotebookClient(notebook, timeout=90, allow_errors=True, kernel_name="python3")
@@ -16,11 +20,11 @@ def run(*cells, **variables):
     return [cell.outputs for cell in notebook.cells]
 
 
-def text(outputs):
+def text(outputs: Any) -> str:
     return json.dumps(outputs, ensure_ascii=False)
 
 
-def test_loading_shows_the_banner_and_makes_plain_boto3_work(lab):
+def test_loading_shows_the_banner_and_makes_plain_boto3_work(lab: Lab) -> None:
     loaded, again, identity, chooser = run(
         "%load_ext labkit",
         "%reload_ext labkit",
@@ -37,7 +41,7 @@ def test_loading_shows_the_banner_and_makes_plain_boto3_work(lab):
 
 
 @pytest.mark.parametrize("command", ["%load_ext labkit", "import labkit\nlabkit.topology()"])
-def test_a_back_end_that_is_not_there_is_one_line(command):
+def test_a_back_end_that_is_not_there_is_one_line(command: str) -> None:
     (outputs,) = run(command, LAB_BACKEND="localstack", LOCALSTACK_ENDPOINT="http://127.0.0.1:9")
     (error,) = outputs
     assert error["ename"] == "BackendError"
@@ -45,7 +49,7 @@ def test_a_back_end_that_is_not_there_is_one_line(command):
     assert "go back with LAB_BACKEND=local" in error["traceback"][0]
 
 
-def test_reset_empties_the_account_under_a_running_kernel(tmp_path):
+def test_reset_empties_the_account_under_a_running_kernel(tmp_path: Path) -> None:
     state = str(tmp_path / "state")
     try:
         *_, made, emptied, ended = run(

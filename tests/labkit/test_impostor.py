@@ -1,12 +1,14 @@
 """The impostor and the server without TLS, against libpq itself."""
 
+from typing import Any
+
 import psycopg
 import pytest
 
 from labkit.impostor import Impostor
 
 
-def call(port: int, **options: str) -> None:
+def call(port: int, **options: Any) -> None:
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(
             host="db.example",

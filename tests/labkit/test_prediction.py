@@ -5,7 +5,7 @@ import pytest
 from labkit import predict, reveal
 
 
-def test_a_guess_is_shown_beside_the_measurement(capsys):
+def test_a_guess_is_shown_beside_the_measurement(capsys: pytest.CaptureFixture[str]) -> None:
     predict("memory of 50 connections", 100, "MB")
     reveal("memory of 50 connections", 88.0)
     said = capsys.readouterr().out
@@ -25,13 +25,15 @@ def test_a_guess_is_shown_beside_the_measurement(capsys):
         (0.0004, "s", 1e-9, "s", "too high"),
     ],
 )
-def test_units_are_converted_before_they_are_compared(capsys, guess, unit, measured, shown, verdict):
+def test_units_are_converted_before_they_are_compared(
+    capsys: pytest.CaptureFixture[str], guess: float, unit: str, measured: float, shown: str, verdict: str
+) -> None:
     predict("it", guess, unit)
     reveal("it", measured, shown)
     assert verdict in capsys.readouterr().out
 
 
-def test_words_are_compared_as_words(capsys):
+def test_words_are_compared_as_words(capsys: pytest.CaptureFixture[str]) -> None:
     predict("what happens", "Refused")
     reveal("what happens", "refused")
     predict("what happens", "it works")
@@ -41,7 +43,7 @@ def test_words_are_compared_as_words(capsys):
     assert "not what you said" in said
 
 
-def test_dots_are_no_guess_and_revealing_says_so_mildly(capsys):
+def test_dots_are_no_guess_and_revealing_says_so_mildly(capsys: pytest.CaptureFixture[str]) -> None:
     predict("later", 5)
     predict("later", ...)
     reveal("later", 7, "ms")
@@ -50,7 +52,7 @@ def test_dots_are_no_guess_and_revealing_says_so_mildly(capsys):
     assert "7 ms. You made no prediction" in said
 
 
-def test_strange_measurements_do_not_break_the_notebook(capsys):
+def test_strange_measurements_do_not_break_the_notebook(capsys: pytest.CaptureFixture[str]) -> None:
     predict("odd", 1)
     for value in (None, True, float("nan"), float("inf"), [1], -4, 10**30):
         reveal("odd", value)

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from itertools import islice
+from typing import Any
 
 import psycopg
 import pytest
@@ -9,6 +10,8 @@ import pytest
 import labkit
 from labkit import shopstream
 from labkit.errors import DataError
+
+from .conftest import Lab
 
 LOGIN = {"user": "boss", "password": "correct-horse-1", "dbname": "shop"}
 CHECKSUMS = {
@@ -20,7 +23,7 @@ CHECKSUMS = {
 }
 
 
-def test_loading_gives_the_same_rows_on_every_machine_and_every_time(local):
+def test_loading_gives_the_same_rows_on_every_machine_and_every_time(local: Lab) -> None:
     with labkit.connect(local.database, through=local.app_host, **LOGIN) as conn:
         for _ in range(2):
             counts = shopstream.load(conn)
@@ -33,7 +36,7 @@ def test_loading_gives_the_same_rows_on_every_machine_and_every_time(local):
         assert shopstream.checksum(conn, "orders") != CHECKSUMS["orders"]
 
 
-def test_a_checksum_does_not_depend_on_the_session(local):
+def test_a_checksum_does_not_depend_on_the_session(local: Lab) -> None:
     with labkit.connect(local.database, through=local.app_host, autocommit=True, **LOGIN) as conn:
         shopstream.load(conn)
         conn.execute("set timezone to 'Asia/Tokyo'")
@@ -42,7 +45,7 @@ def test_a_checksum_does_not_depend_on_the_session(local):
         assert conn.execute("show timezone").fetchone() == ("Asia/Tokyo",)
 
 
-def test_the_tables_refuse_what_a_shop_cannot_have(local):
+def test_the_tables_refuse_what_a_shop_cannot_have(local: Lab) -> None:
     with labkit.connect(local.database, through=local.app_host, autocommit=True, **LOGIN) as conn:
         shopstream.load(conn)
         for statement in (
@@ -61,7 +64,7 @@ def test_the_tables_refuse_what_a_shop_cannot_have(local):
         assert conn.execute(bad).fetchone() == (0,)
 
 
-def test_rows_come_as_dicts_with_exact_money():
+def test_rows_come_as_dicts_with_exact_money() -> None:
     data = shopstream.generate()
     order = next(data["orders"])
     items = [item for item in islice(data["order_items"], 10) if item["order_id"] == order["order_id"]]
@@ -70,18 +73,18 @@ def test_rows_come_as_dicts_with_exact_money():
     assert order["created_at"].tzinfo is not None
 
 
-def test_scale_multiplies_the_shop_and_seed_changes_it():
+def test_scale_multiplies_the_shop_and_seed_changes_it() -> None:
     assert sum(1 for _ in shopstream.generate(3)["users"]) == 1_500
     assert next(shopstream.generate(1)["orders"]) != next(shopstream.generate(1, seed=7)["orders"])
 
 
 @pytest.mark.parametrize("scale", [0, 101, 1.5, "1", True])
-def test_a_scale_out_of_range_says_what_is_in_it(scale):
+def test_a_scale_out_of_range_says_what_is_in_it(scale: Any) -> None:
     with pytest.raises(DataError, match=r"from 1 .* to 100"):
         shopstream.generate(scale)
 
 
-def test_streams_for_the_other_stores():
+def test_streams_for_the_other_stores() -> None:
     cart, session, event = next(shopstream.carts()), next(shopstream.sessions()), next(shopstream.events())
     assert cart["cart_id"] == "cart-000001"
     assert all(isinstance(item["unit_price"], Decimal) for item in cart["items"])

@@ -59,7 +59,7 @@ class LocalAws:
 
     def client(self, service: str, **options: Any) -> Any:
         config = Config(retries={"total_max_attempts": 1}).merge(options.pop("config", Config()))
-        session = options.pop("session", None) or self.session()
+        session: Any = options.pop("session", None) or self.session()
         return session.client(service, endpoint_url=self.endpoint_url, config=config, **options)
 
 
