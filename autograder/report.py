@@ -27,13 +27,19 @@ def text_table(verdict: Verdict) -> str:
 
 def html_table(verdict: Verdict) -> str:
     """The verdict as an HTML table; every text in it is escaped."""
-    rows = "".join(
-        f"<tr><td>{'✓' if _passed(finding) else '✗'}</td><td>{escape(finding.title)}</td>"
-        f"<td>{number(finding.earned)} / {number(finding.points)}</td><td>{escape(finding.message)}</td></tr>"
-        for finding in verdict.findings
-    )
+    rows = "".join(f"<tr>{''.join(map(_cell, _texts(finding)))}</tr>" for finding in verdict.findings)
     summary = f"{escape(verdict.title)}: {number(verdict.earned)} of {number(verdict.points)} points"
     return f'<div class="examiner"><strong>{summary}</strong><table>{rows}</table></div>'
+
+
+def _texts(finding: Finding) -> list[str]:
+    share = f"{number(finding.earned)} / {number(finding.points)}"
+    return ["✓" if _passed(finding) else "✗", share, finding.title, finding.message]
+
+
+def _cell(text: str) -> str:
+    # nbgrader's feedback page gives tables no room of their own
+    return f'<td style="padding:2px 12px 2px 0;vertical-align:top;text-align:left">{escape(text)}</td>'
 
 
 def _passed(finding: Finding) -> bool:

@@ -9,6 +9,8 @@ from traitlets import List, Unicode
 
 TABLE = ["table", "thead", "tbody", "tr", "th", "td", "div", "span", "p", "pre", "details", "summary"]
 
+DRAWN = ("<svg", "<style", "<canvas")
+
 
 class SanitizeOutputs(NbGraderPreprocessor, SanitizeHTML):
     """Cleans or drops the kernel's outputs: scripts, event handlers, SVG and frames do not survive."""
@@ -20,5 +22,13 @@ class SanitizeOutputs(NbGraderPreprocessor, SanitizeHTML):
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Only outputs are touched; text cells are the release's own or quoted by the grader."""
         if cell.cell_type == "code":
+            for output in cell.outputs:
+                _prefer_text(output.get("data", {}))
             cell.outputs = self.sanitize_code_outputs(cell.outputs)
         return cell, resources
+
+
+def _prefer_text(data: dict[str, Any]) -> None:
+    """Leave a drawing's words: its markup would come out of the cleaning as text nobody can read."""
+    if "text/plain" in data and any(tag in data.get("text/html", "") for tag in DRAWN):
+        del data["text/html"]
