@@ -23,12 +23,12 @@ def autograde() -> Iterator[Figure]:
         course = Path(folder)
         shutil.copytree(ROOT / "source", course / "source")
         shutil.copy(ROOT / "nbgrader_config.py", course)
-        _nbgrader(course, "generate_assignment", "week6", "--create", "--force")
+        _nbgrader(course, "generate_assignment", "week6", "--force")
         handed_in = course / "submitted" / "alice" / "week6"
         handed_in.mkdir(parents=True)
         shutil.copy(ROOT / "source" / "week6" / "02-rds.ipynb", handed_in)
         start = time.perf_counter()
-        _nbgrader(course, "autograde", "week6", "--create", "--force")
+        _nbgrader(course, "autograde", "week6", "--force")
         taken = time.perf_counter() - start
         executed, memory = _execute(course / "source" / "week6" / "02-rds.ipynb")
     yield Figure(
