@@ -54,4 +54,8 @@ c.Autograde.autograde_preprocessors = [
 # Restores and restarts take seconds, AWS's own take minutes.
 c.Execute.timeout = 300
 # A warning of a library is no error: nbgrader gives nothing to a cell with anything on stderr.
-c.Execute.extra_arguments = ["--IPKernelApp.exec_lines=import sys; sys.stderr = sys.stdout"]
+# And `!command` runs without a terminal, because graded code may not open the grader's.
+c.Execute.extra_arguments = [
+    "--IPKernelApp.exec_lines=import sys; sys.stderr = sys.stdout; shell = get_ipython(); "
+    "shell.system = shell.system_raw; del shell"
+]

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib.util
 import os
 import secrets
 import shutil
@@ -34,15 +35,14 @@ class Limits:
     files: int = 512
     processes: int = 256
 
-    def command(self, account: int | None) -> list[str]:
-        """The beginning of a command line that runs the rest under these limits."""
+    def settings(self, account: int | None) -> list[str]:
+        """These limits as arguments of confine.py."""
         settings = [f"cpu_s={self.cpu_s}", f"memory={self.memory * MEBIBYTE}", f"file={self.file * MEBIBYTE}"]
         settings.append(f"files={self.files}")
         if account is not None:
             # the limit counts all processes of an account, so it makes sense only for one of our own
             settings.append(f"processes={self.processes}")
-        chosen = "-" if account is None else str(account)
-        return [sys.executable, "-I", "-S", str(CONFINE), chosen, *settings, "--"]
+        return settings
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,21 @@ class Sandbox:
             MARK: self.mark,
         }
         return kept | own | {"TMPDIR": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"} | dict(extra)
+
+    def command(self, limits: Limits) -> list[str]:
+        """The beginning of a command line that runs the rest in here, under these limits."""
+        chosen = "-" if self.account is None else str(self.account)
+        folders = [*(f"read={path}" for path in readable_folders()), f"write={self.folder}"]
+        return [
+            sys.executable,
+            "-I",
+            "-S",
+            str(CONFINE),
+            chosen,
+            *limits.settings(self.account),
+            *folders,
+            "--",
+        ]
 
     def own(self, path: Path) -> None:
         """Give a file or folder to the account that the code runs as."""
@@ -90,6 +105,15 @@ def sandbox() -> Iterator[Sandbox]:
     finally:
         made.end_processes()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@functools.cache
+def readable_folders() -> tuple[str, ...]:
+    """Where Python, its packages and labkit are: all of the machine that learners' code needs to read."""
+    prefixes = {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}
+    labkit = importlib.util.find_spec("labkit")
+    found = labkit.submodule_search_locations if labkit else None
+    return tuple(sorted({os.path.realpath(path) for path in (*prefixes, *(found or ()))}))
 
 
 @functools.cache
@@ -131,7 +155,7 @@ def run(
         source.write(text.encode())
         source.seek(0)
         process = subprocess.Popen(
-            [*limits.command(box.account), *command],
+            [*box.command(limits), *command],
             cwd=box.folder,
             env=box.environment(env),
             stdin=source,

@@ -1,5 +1,6 @@
 """Runs a rebuilt submission: confined, in its own account, the window open while graded cells run."""
 
+import functools
 import secrets
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from nbgrader.preprocessors import Execute
 from nbgrader.preprocessors.execute import UnresponsiveKernelError
 from traitlets import Integer, Type
 
+from autograder import landlock
 from autograder.grading import GradingAccount
 from autograder.isolation import Limits, Sandbox, sandbox
 from autograder.outcome import Verdict
@@ -48,6 +50,8 @@ class ExecuteIsolated(Execute):
         """Execute every cell; the verdicts are in the record under `resources["autograder_run"]`."""
         place, run = place_of(self, resources), secrets.token_hex(8)
         self._begin()
+        if missing := landlock.missing():
+            _warn_once(self.log, f"learners' code is confined less than it could be: {missing}")
         with sandbox() as box, self.account_class() as account:
             coursedir = place.coursedir
             sources = [place.submitted, place.folder(coursedir.source_directory)]
@@ -81,7 +85,7 @@ class ExecuteIsolated(Execute):
         self.km = ConfinedKernelManager(
             kernel_name=self.kernel_name,
             config=self.config,
-            prefix=KERNEL_LIMITS.command(box.account),
+            prefix=box.command(KERNEL_LIMITS),
             account=box.account,
             connection_file=str(box.folder / "kernel.json"),
         )
@@ -138,6 +142,11 @@ class ExecuteIsolated(Execute):
             reason = f"not run, because before it {self._over}"
             cell.outputs = [new_output("error", ename="NotRun", evalue=reason, traceback=[reason])]
         return cell
+
+
+@functools.cache
+def _warn_once(log: Any, message: str) -> None:
+    log.warning(message)
 
 
 def _keeper(place: Place, run: str) -> Callable[[Verdict], None]:

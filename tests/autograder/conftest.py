@@ -56,15 +56,15 @@ class FolderAccount:
     folder: Path
 
     def __enter__(self) -> "FolderAccount":
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir()
-        self.folder.chmod(0o777)
         return self
 
     def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.folder)
+        """It goes with the sandbox that it is in."""
 
     def environment(self, folder: Path) -> dict[str, str]:
+        self.folder = folder / "account"
+        self.folder.mkdir()
+        self.folder.chmod(0o777)
         return {"TOY_ACCOUNT": str(self.folder)}
 
     def judge(self, outcome: str, values: Mapping[str, object]) -> Verdict:
@@ -116,8 +116,7 @@ class Course:
         config = course_config(self.root)
         config.CourseDirectory.root = str(self.root)
         config.CourseDirectory.assignment_id = "toys"
-        account = type("Account", (FolderAccount,), {"folder": self.root / "account"})
-        config.ExecuteIsolated.account_class = account
+        config.ExecuteIsolated.account_class = FolderAccount
         config.ExecuteIsolated.wall_clock = 20
         config.Execute.timeout = 5
         config.Execute.iopub_timeout = 2

@@ -11,6 +11,8 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_output
 
+from autograder import landlock
+
 # the first is a student's doing, the second nbgrader's own
 pytestmark = [
     pytest.mark.slow,
@@ -104,12 +106,14 @@ from IPython.display import HTML, display
 display(HTML("<script>alert(1)</script><b onclick='x'>bold</b>"))
 """
 WARNED = "import sys\nprint('a warning', file=sys.stderr)\n" + RIGHT
+SHELL = "!echo -n 42 > $TOY_ACCOUNT/a && echo written"
 
 STUDENTS: dict[str, tuple[Callable[[NotebookNode], object], float, float]] = {
     "honest": (answer(RIGHT), 4, 2),
     "half": (answer(WRONG), 1, 2),
     "nothing": (lambda notebook: None, 0, 0),
     "warned": (answer(WARNED), 4, 2),
+    "shell": (answer(SHELL), 4, 2),
     "added": (added_cell, 4, 2),
     "bare": (without_metadata, 4, 2),
     "duplicated": (duplicated_cells, 4, 2),
@@ -148,6 +152,11 @@ def handed_in(course: Any) -> Any:
 def test_the_score_is_what_the_account_shows(handed_in: Any, student: str) -> None:
     _, a, b = STUDENTS[student]
     assert handed_in.scores(student) == {"toy-a": a, "toy-b": b}
+
+
+def test_a_shell_command_shows_its_output(handed_in: Any) -> None:
+    cell = find(handed_in.graded("shell"), "toy-a-solution")
+    assert "written" in "".join(output.get("text", "") for output in cell.outputs)
 
 
 def test_a_broken_submission_stops_no_other(handed_in: Any) -> None:
@@ -201,6 +210,17 @@ def _has_mark(process: psutil.Process) -> bool:
         return "LAB_SANDBOX" in process.environ() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+def test_what_this_system_does_not_confine_is_told_once(
+    course: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(landlock, "missing", lambda: "no Landlock here")
+    another = type(course)(tmp_path)
+    for student in ("first", "second"):
+        another.hand_in(student, lambda notebook: None)
+    assert another.grade()
+    assert caplog.text.count("no Landlock here") == 1
 
 
 def test_the_release_has_no_discussion(course: Any) -> None:
