@@ -16,14 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localaws.engines.account import engine_account, private_folder
+from localaws.engines.account import engine_account, private_folder, shared_folder
 from localaws.errors import StateError
 
 FORMAT = 1
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
 OUTSIDE_IP = "203.0.113.10"
-SHARED_ENGINES = Path("/var/lib/localaws")
 KEY_ALPHABET = string.ascii_uppercase + "234567"
 SECRET_ALPHABET = string.ascii_letters + string.digits
 
@@ -173,12 +172,8 @@ class StateDir:
         account = engine_account()
         if account is None or account.may_pass(self.path):
             return private_folder(self.path / "engines", account)
-        if not SHARED_ENGINES.is_dir():
-            SHARED_ENGINES.mkdir(parents=True)
-            # whatever the umask: the engine account must get through to its own folders
-            SHARED_ENGINES.chmod(0o755)
         name = hashlib.sha256(str(self.path).encode()).hexdigest()[:16]
-        return private_folder(SHARED_ENGINES / name, account)
+        return private_folder(shared_folder() / name, account)
 
     @property
     def sockets_root(self) -> Path:

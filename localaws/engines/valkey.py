@@ -51,7 +51,7 @@ class ValkeyServer:
         self.sockets = sockets
         self.durable = durable
         self.account = engine_account()
-        self.binary = binary.reachable_by(self.account, home.parent / "binaries")
+        self.binary = binary.reachable_by(self.account)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
