@@ -88,7 +88,7 @@ class ExecuteIsolated(Execute):
             prefix=box.command(KERNEL_LIMITS),
             account=box.account,
             connection_file=str(box.folder / "kernel.json"),
-            # sockets in the sandbox's folder: no port that another kernel may take first, or another user call
+            # sockets in the sandbox's folder: no port that another kernel may take first
             transport="ipc",
         )
         return self.km
