@@ -205,7 +205,7 @@ def test_no_process_is_left(handed_in: Any) -> None:
 
 
 def _outlives_its_sandbox(process: psutil.Process) -> bool:
-    """Whether it was a learner's, and the folder it ran in is gone: other sandboxes may be at work meanwhile."""
+    """Whether it was a learner's whose folder is gone: other sandboxes may be at work meanwhile."""
     try:
         environment = process.environ()
         living = process.status() != psutil.STATUS_ZOMBIE
