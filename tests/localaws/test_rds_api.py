@@ -187,8 +187,10 @@ def test_the_servers_own_log(aws: Any, rds: Any, shop: str) -> None:
     ]
     name = files[-1]["LogFileName"]
     assert name.startswith("error/postgresql.log.")
-    whole = rds.download_db_log_file_portion(DBInstanceIdentifier=shop, LogFileName=name, Marker="0")
-    assert "no_such_table" in whole["LogFileData"]
+    whole = fix.eventually(
+        lambda: rds.download_db_log_file_portion(DBInstanceIdentifier=shop, LogFileName=name, Marker="0"),
+        lambda portion: "no_such_table" in portion["LogFileData"],
+    )
     assert whole["AdditionalDataPending"] is False
     first = rds.download_db_log_file_portion(
         DBInstanceIdentifier=shop, LogFileName=name, Marker="0", NumberOfLines=1
