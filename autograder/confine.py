@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> None:
         os.setgroups([])
         os.setgid(int(account))
         os.setuid(int(account))
-    os.execvp(command[0], command)  # noqa: S606
+    os.execvp(command[0], command)  # noqa: S606 - a list, no shell
 
 
 def _limit(name: str, wanted: int) -> None:

@@ -22,7 +22,7 @@ def main() -> None:
 
 
 def _work(job: dict[str, Any], report: dict[str, Any]) -> None:
-    sys.path.insert(0, str(os.getcwd()))  # noqa: PTH109
+    sys.path.insert(0, str(os.getcwd()))  # noqa: PTH109 - no import more than needed
     app = runpy.run_path("shop_app.py", run_name="shop_app")
     for name in ("connect", "place_order"):
         if not callable(app.get(name)):

@@ -434,3 +434,27 @@ def test_parameters_before_and_after_the_reboot(lab: Lab) -> None:
     after = lab.judge("rds-parameters", secret="shop/app")
     assert lost(after) == {}
     assert after.earned == 4
+
+
+def test_parameters_in_another_order(lab: Lab) -> None:
+    """Attached first, changed afterwards, both waiting for the one reboot."""
+    before = lab.rds.describe_db_instances(DBInstanceIdentifier=DB)["DBInstances"][0]
+    found = lab.rds.describe_db_engine_versions(Engine="postgres", EngineVersion=before["EngineVersion"])
+    lab.rds.create_db_parameter_group(
+        DBParameterGroupName="late",
+        DBParameterGroupFamily=found["DBEngineVersions"][0]["DBParameterGroupFamily"],
+        Description="t",
+    )
+    lab.rds.modify_db_instance(DBInstanceIdentifier=DB, DBParameterGroupName="late", ApplyImmediately=True)
+    lab.wait()
+    values = {"log_min_duration_statement": "250", "max_connections": "60"}
+    lab.rds.modify_db_parameter_group(
+        DBParameterGroupName="late",
+        Parameters=[
+            {"ParameterName": name, "ParameterValue": value, "ApplyMethod": "pending-reboot"}
+            for name, value in values.items()
+        ],
+    )
+    lab.rds.reboot_db_instance(DBInstanceIdentifier=DB)
+    lab.wait()
+    assert lost(lab.judge("rds-parameters", secret="shop/app")) == {}
