@@ -2,7 +2,8 @@
 
 `DBInstance.work` is a queue: the controller carries out `work[0]` with the attributes that the instance has,
 then settles it; the settlement removes the item and works out the next status. Every item can be carried out
-again after a crash. `backend.discarded` lists the data ids of snapshots that nothing refers to any more.
+again after a crash. `backend.discards()` lists the data ids of snapshots that nothing refers to any more,
+`backend.archive_discards()` the resources whose archived WAL nothing can be recovered from.
 """
 
 from __future__ import annotations
@@ -26,6 +27,42 @@ class Restore(TypedDict):
     set_password: bool  # the master password was given anew
 
 
+class Source(TypedDict):
+    """The DB instance that a read replica follows; `id` is its DbiResourceId."""
+
+    account: str
+    region: str
+    id: str
+
+
+class Replicate(TypedDict):
+    """Make the server a streaming standby of another instance; settled by `created`."""
+
+    do: Literal["replicate"]
+    source: Source
+
+
+class Promote(TypedDict):
+    """Make the read replica a standalone server; settled by `promoted`.
+
+    `DBInstance.archiving` already counts the retention in.
+    """
+
+    do: Literal["promote"]
+    backup_retention_period: int
+    preferred_backup_window: str
+
+
+class Recover(TypedDict):
+    """Make the server from an automated backup and the archived WAL; settled by `created`."""
+
+    do: Literal["recover"]
+    base: str  # data id of the automated snapshot
+    archive: str  # DbiResourceId of the source
+    time: str | None  # ISO 8601 with its offset; None for everything that was archived
+    set_password: bool  # the master password was given anew
+
+
 class Snapshot(TypedDict):
     """Copy the server's data (a stopped one's too) to a snapshot's folder; settled by `snapshot_taken`."""
 
@@ -37,7 +74,9 @@ class Modify(TypedDict):
     """Bring changed attributes to the server; settled by `modified`.
 
     `changes` holds the model's attribute names. The ones that concern a server: `master_user_password`,
-    `port`, `db_instance_class`, `engine_version`. `DBInstance.settings()` already counts them in.
+    `port`, `db_instance_class`, `engine_version`, `multi_az` (a standby in `DBInstance.standby_zone`, or none),
+    `allocated_storage`, `backup_retention_period` (`DBInstance.archiving`).
+    `DBInstance.settings()` already counts them in.
     """
 
     do: Literal["modify"]
@@ -52,7 +91,7 @@ class Configure(TypedDict):
 
 
 class Reboot(TypedDict):
-    """Restart the server with `DBInstance.settings()`; settled by `rebooted`."""
+    """Restart the server with `DBInstance.settings()`; settled by `rebooted`, with a failover by `failed_over`."""
 
     do: Literal["reboot"]
     failover: bool
@@ -76,7 +115,20 @@ class Delete(TypedDict):
     do: Literal["delete"]
 
 
-Item = Create | Restore | Snapshot | Modify | Configure | Reboot | Stop | Start | Delete
+Item = (
+    Create
+    | Restore
+    | Replicate
+    | Promote
+    | Recover
+    | Snapshot
+    | Modify
+    | Configure
+    | Reboot
+    | Stop
+    | Start
+    | Delete
+)
 
 
 class Copy(TypedDict):
@@ -89,6 +141,9 @@ class Copy(TypedDict):
 STATUS = {
     "create": "creating",
     "restore": "creating",
+    "replicate": "creating",
+    "promote": "modifying",
+    "recover": "creating",
     "snapshot": "backing-up",
     "modify": "modifying",
     "reboot": "rebooting",
@@ -117,5 +172,24 @@ SETTLEMENTS: dict[str, tuple[str, ...]] = {
     "snapshot_copied": ("snapshot",),
     "snapshot_failed": ("snapshot", "reason"),
     "discarded": ("snapshot",),
+    "promoted": ("resource_id",),
+    "replication": ("resource_id", "status", "message"),
+    "failed_over": ("resource_id", "zone", "reason"),
+    "backup_due": ("resource_id",),
+    "backups_expired": ("resource_id",),
+    "archive_discarded": ("resource_id",),
+    "storage_low": ("resource_id", "free_percent"),
+    "storage_full": ("resource_id",),
+    "outgrown": ("resource_id",),
+    "key_lost": ("resource_id",),
 }
-"""Settlements and their JSON arguments; `resource_id` is the DbiResourceId, `snapshot` a data id."""
+"""Settlements and their JSON arguments; `resource_id` is the DbiResourceId, `snapshot` a data id.
+
+`replication`: a replica's `status` is replicating, error, stopped or terminated; `message` says why or is "".
+`failed_over`: `zone` is the Availability Zone of the new primary; the standby's is the former one.
+`backup_due`: the backup window is open and the day's automated snapshot is to be taken.
+`backups_expired`: automated backups of an instance, or retained ones, are older than they are kept.
+`archive_discarded`: the archive of a resource that has no automated backups any more is gone.
+`outgrown`: storage autoscaling has to grow the storage; the model queues the modification.
+`key_lost`: the KMS key of an encrypted instance cannot be used any more.
+"""
