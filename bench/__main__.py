@@ -7,7 +7,7 @@ import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import api, grading, rds, relay
+from bench import api, availability, grading, load, rds, relay
 from bench.figure import HEADER, Figure
 
 MEASUREMENTS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -16,6 +16,12 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "memory": api.memory,
     "create": rds.create_to_sql,
     "restore": rds.snapshot_and_restore,
+    "second": availability.second_instance,
+    "replica": availability.replica_and_restore,
+    "failover": availability.failover,
+    "alarm": availability.alarm,
+    "rotation": availability.rotation,
+    "load": load.load,
     "relay": relay.relay,
     "autograde": grading.autograde,
 }

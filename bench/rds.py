@@ -38,8 +38,7 @@ def create(peer: Peer, name: str, **arguments: Any) -> None:
         AllocatedStorage=20,
         MasterUsername="shop",
         MasterUserPassword=PASSWORD,
-        BackupRetentionPeriod=0,
-        **arguments,
+        **{"BackupRetentionPeriod": 0, **arguments},
     )
 
 
