@@ -74,8 +74,8 @@ class Modify(TypedDict):
     """Bring changed attributes to the server; settled by `modified`.
 
     `changes` holds the model's attribute names. The ones that concern a server: `master_user_password`,
-    `port`, `db_instance_class`, `engine_version`, `multi_az` (a standby in `DBInstance.standby_zone`, or none),
-    `allocated_storage`, `backup_retention_period` (`DBInstance.archiving`).
+    `port`, `db_instance_class`, `engine_version`, `multi_az` (a standby in `standby_zone`, or none),
+    `allocated_storage`, `backup_retention_period` (see `archiving`).
     `DBInstance.settings()` already counts them in.
     """
 
@@ -91,7 +91,10 @@ class Configure(TypedDict):
 
 
 class Reboot(TypedDict):
-    """Restart the server with `DBInstance.settings()`; settled by `rebooted`, with a failover by `failed_over`."""
+    """Restart the server with `DBInstance.settings()`; settled by `rebooted`.
+
+    With a failover the standby takes over instead; settled by `failed_over`.
+    """
 
     do: Literal["reboot"]
     failover: bool
