@@ -54,7 +54,7 @@ For each feature this page says which of four things it is here:
 
 _CLOCK = """
 Two differences are everywhere. Time: a change of state takes what the server takes (mostly under a second),
-where AWS takes minutes; waiters work on both. Scale: everything runs on this machine, so that what you measure
+where AWS takes minutes; waiters work on both. Scale: everything runs on this machine, so what you measure
 compares designs with each other, not with AWS.
 """
 
