@@ -1,4 +1,4 @@
-"""The command line: start, stop, status, reset, env and logs."""
+"""The command line: start, stop, status, reset, env, logs and zone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from localaws import daemon
+from localaws import daemon, zones
 from localaws.errors import LocalawsError, NotRunning
 from localaws.state import REGION, StateDir
 
@@ -52,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     env = _verb(verbs, "env", _env, "print the variables that point boto3 and the AWS CLI here")
     env.add_argument("--json", action="store_true", help="print them as JSON instead of as shell commands")
     _verb(verbs, "logs", _logs, "print the server's log")
+    zone = _verb(verbs, "zone", _zone, "take an Availability Zone down, or let it be up again")
+    zone.add_argument("what", choices=("fail", "restore"), help="fail: what stands there dies and stays down")
+    zone.add_argument("name", metavar="ZONE", help="for example us-east-1a")
     return parser
 
 
@@ -133,4 +136,13 @@ def _logs(options: argparse.Namespace) -> int:
     if not state.log_file.exists():
         raise NotRunning(f"There is no log in {state.path} yet. Run `localaws start` first.")
     sys.stdout.write(state.log_file.read_text(errors="replace"))
+    return 0
+
+
+def _zone(options: argparse.Namespace) -> int:
+    state = StateDir.open(options.state)
+    change = zones.fail if options.what == "fail" else zones.restore
+    change(state, options.name)
+    down = ", ".join(sorted(zones.failed(state)))
+    print(f"Availability Zones that are down: {down}" if down else "All Availability Zones are up.")
     return 0

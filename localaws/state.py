@@ -199,7 +199,7 @@ class StateDir:
         self.clear_sockets()
         for folder in self._data_folders():
             shutil.rmtree(folder, ignore_errors=True)
-        for name in ("identity.json", "addresses.json", "engines.json", "server.json"):
+        for name in ("identity.json", "addresses.json", "engines.json", "server.json", "zones.json"):
             (self.path / name).unlink(missing_ok=True)
 
     def _data_folders(self) -> Iterator[Path]:
