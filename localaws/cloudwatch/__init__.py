@@ -1,0 +1,1 @@
+"""Amazon CloudWatch: metrics of the running servers, alarms that are evaluated, dashboards."""
