@@ -1,0 +1,343 @@
+"""The servers that hold one database together: a primary, and standbys that hold every acknowledged commit.
+
+Who may lead is on the disk, not in the model: a cluster that is no standby is a primary, and of two the one
+with the higher timeline. A standby may be promoted only while its home is marked in sync; the mark goes,
+durably, before the primary stops waiting for that standby.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from localaws.engines import process, standby
+from localaws.engines.postgres import PostgresServer
+from localaws.engines.process import EngineFailed
+from localaws.errors import LocalawsError
+
+log = logging.getLogger(__name__)
+
+ZONE = "zone"
+"""File of a home that names the Availability Zone it was made in."""
+
+
+class NodeDown(LocalawsError):
+    """No server of a group can run now."""
+
+
+@dataclass(eq=False)
+class Node:
+    """One server of a group; its name is what its source calls it."""
+
+    name: str
+    server: PostgresServer
+    held: bool = False
+    """Whether it has to stay down: its Availability Zone is."""
+    tier: int = 0
+    """Of several standbys in sync the lowest is promoted."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def exists(self) -> bool:
+        """Whether it has a cluster."""
+        return (self.server.data / "PG_VERSION").exists()
+
+    @property
+    def leads(self) -> bool:
+        """Whether its cluster is a primary's, running or not."""
+        return self.exists and not standby.is_standby(self.server.home)
+
+    @property
+    def in_sync(self) -> bool:
+        """Whether it is a standby that holds every acknowledged commit."""
+        return self.exists and not self.leads and standby.is_in_sync(self.server.home)
+
+    @property
+    def zone(self) -> str | None:
+        """The Availability Zone it was made in."""
+        path = self.server.home / ZONE
+        return path.read_text() if path.exists() else None
+
+    @zone.setter
+    def zone(self, name: str) -> None:
+        (self.server.home / ZONE).write_text(name)
+
+
+@dataclass(frozen=True)
+class Takeover:
+    """A standby has become the primary, and the model does not know of it yet."""
+
+    former: str
+    primary: str
+    zone: str | None
+    reason: str
+
+
+class Group:
+    """The nodes of one database. Who is what changes only under `lock`, which no other lock is asked for under.
+
+    `moved` is called, under it, with the primary that clients are to be led to, or None while there is none;
+    `changed` when somebody should look after the group.
+    """
+
+    def __init__(
+        self, link: Path, *, moved: Callable[[Node | None], None], changed: Callable[[], None]
+    ) -> None:
+        self.lock = threading.RLock()
+        self.upkeep = threading.Lock()
+        """Held by whoever brings standbys in, which takes long."""
+        self.link = link
+        self.nodes: dict[str, Node] = {}
+        self.primary: Node | None = None
+        self.listed: set[str] = set()
+        """Names of the standbys that commits wait for."""
+        self.takeovers: list[Takeover] = []
+        self._moved = moved
+        self._changed = changed
+        self._expected: set[int] = set()
+        self._watched: dict[str, int] = {}
+        self._begun = False
+
+    # -- who is what
+
+    def add(self, node: Node) -> Node:
+        """Take a node in; a running primary's is the first one."""
+        with self.lock:
+            self.nodes[node.name] = node
+            if self.primary is None or self.primary.name == node.name:
+                self.primary = None
+                self._look()
+            return node
+
+    def _look(self) -> Node | None:
+        """Find the primary on the disk; a lone standby (a read replica) leads its own group."""
+        made = [node for node in self.nodes.values() if node.exists]
+        leading = [node for node in made if node.leads]
+        if len(leading) > 1:
+            leading.sort(key=lambda node: standby.timeline(node.server))
+        self.primary = leading[-1] if leading else made[0] if len(made) == 1 else None
+        return self.primary
+
+    @property
+    def standbys(self) -> list[Node]:
+        """All nodes but the primary."""
+        return [node for node in self.nodes.values() if node is not self.primary]
+
+    def alive(self) -> bool:
+        """Whether the primary runs."""
+        return self.primary is not None and self.primary.server.alive()
+
+    def successor(self) -> Node | None:
+        """The standby to promote: it holds all that was acknowledged, and may run."""
+        able = [node for node in self.standbys if node.in_sync and not node.held]
+        return min(able, key=lambda node: (not node.server.alive(), node.tier), default=None)
+
+    # -- running
+
+    def lead(self, node: Node) -> None:
+        """Let a node whose server has just been made be the primary."""
+        with self.lock:
+            self.primary = node
+            self._begun = True
+            self._open(node)
+
+    def start(self) -> Node:
+        """Return the running primary: the one there is, a promoted standby, or the former one started again.
+
+        A primary that died is replaced by a standby in sync; when the local AWS starts, by none.
+        """
+        with self.lock:
+            if self.primary is not None and self.primary.server.alive():
+                return self.primary
+            primary, successor = self._look(), self.successor()
+            if successor is not None and (self._begun or primary is None or primary.held):
+                return self._take_over(successor, "The primary is down")
+            if primary is None or primary.held:
+                raise NodeDown("its servers are in an Availability Zone that is down")
+            try:
+                return self._start(primary)
+            except EngineFailed as error:
+                if successor is None:
+                    raise
+                return self._take_over(successor, f"The primary does not start: {error}")
+
+    def _start(self, primary: Node) -> Node:
+        self._moved(None)
+        primary.server.configure(primary.settings)
+        primary.server.start()
+        if not standby.is_standby(primary.server.home):
+            self._wait_only_for(node.name for node in self.standbys if node.server.alive() and node.in_sync)
+        self._begun = True
+        self._open(primary)
+        return primary
+
+    def _open(self, primary: Node) -> None:
+        standby.point(self.link, primary.server.sockets)
+        self.watch(primary)
+        self._moved(primary)
+
+    def restart(self, settings: Mapping[str, str]) -> None:
+        """Stop the servers and start them with other settings, the primary last; it stays the primary."""
+        with self.lock:
+            for node in self.standbys:
+                if node.server.alive():
+                    self._restart_standby(node, settings)
+            primary = self.primary
+            if primary is None:
+                raise NodeDown("it has no primary")
+            primary.settings = settings
+            self._moved(None)
+            self.halt(primary)
+            self._start(primary)
+
+    def _restart_standby(self, node: Node, settings: Mapping[str, str]) -> None:
+        """A standby refuses to replay with smaller limits than its primary's."""
+        node.settings = settings
+        self.halt(node)
+        node.server.configure(_not_smaller(settings, self.primary.settings if self.primary else {}))
+        try:
+            node.server.start()
+        except EngineFailed as error:
+            log.warning("a standby does not start: %s", error)
+            self.drop(node)
+            return
+        self.watch(node)
+
+    def halt(self, node: Node, *, immediate: bool = False) -> None:
+        """Stop a server on purpose: nobody takes over from it."""
+        with self.lock:
+            pid = node.server.pid
+            if pid is not None:
+                self._expected.add(pid)
+                node.server.stop(immediate=immediate)
+
+    def stop(self) -> None:
+        """Stop the primary, then its standbys, which have everything by then."""
+        with self.lock:
+            self._begun = False
+            if self.primary is not None:
+                self.halt(self.primary)
+            for node in self.standbys:
+                self.halt(node)
+
+    def watch(self, node: Node) -> None:
+        """Hear at once when a node's server ends."""
+        pid = node.server.pid
+        if pid is not None and self._watched.get(node.name) != pid:
+            self._watched[node.name] = pid
+            process.watch(pid, lambda: self._ended(node, pid))
+
+    def _ended(self, node: Node, pid: int) -> None:
+        with self.lock:
+            if pid in self._expected:
+                self._expected.discard(pid)
+                return
+            if self.nodes.get(node.name) is node and not node.server.alive():
+                self._replace(node)
+        self._changed()
+
+    def _replace(self, node: Node) -> None:
+        """A server has died: go on without it, if that is possible."""
+        try:
+            if node is not self.primary:
+                self.drop(node)
+            elif (successor := self.successor()) is not None:
+                self._take_over(successor, "The primary has died")
+        except Exception:
+            # whoever is called by `changed` tries again
+            log.exception("the servers of %s do not go on by themselves", self.link.name)
+
+    # -- failover
+
+    def fail_over(self, reason: str, to: str | None = None) -> Node:
+        """Have a standby in sync take over from the running primary; NodeDown when there is none."""
+        with self.lock:
+            chosen = self.successor() if to is None else self.nodes.get(to)
+            if chosen is None or not chosen.in_sync or chosen.held:
+                raise NodeDown(
+                    "there is no standby that holds every acknowledged commit: wait, then try again"
+                )
+            return self._take_over(chosen, reason)
+
+    def _take_over(self, successor: Node, reason: str) -> Node:
+        """Fence the former primary, promote, lead the clients there: the rest can wait."""
+        former = self.primary
+        if former is not None:
+            if former.server.pid is not None:
+                self._expected.add(former.server.pid)
+            standby.fence(former.server)
+        for other in self.standbys:
+            # what they confirm to the former primary counts no more
+            if other is not successor:
+                standby.unmark_in_sync(other.server.home)
+        if not successor.server.alive():
+            successor.server.start()
+        standby.promote(successor.server)
+        self.listed = set()
+        self.primary = successor
+        self._begun = True
+        self._open(successor)
+        standby.unmark_in_sync(successor.server.home)
+        name = former.name if former is not None else ""
+        self.takeovers.append(Takeover(name, successor.name, successor.zone, reason))
+        self._changed()
+        return successor
+
+    def drop(self, node: Node) -> None:
+        """Go on without a standby: it may not be promoted any more, and no commit waits for it."""
+        with self.lock:
+            if node.server.home.exists():
+                standby.unmark_in_sync(node.server.home)
+            if node.name in self.listed:
+                self._wait_only_for(self.listed - {node.name})
+
+    def _wait_only_for(self, names: Iterator[str] | set[str]) -> None:
+        kept = set(names)
+        for node in self.standbys:
+            if node.name not in kept and node.server.home.exists():
+                standby.unmark_in_sync(node.server.home)
+        self.listed = kept
+        if self.primary is not None and self.primary.server.alive():
+            standby.set_synchronous(self.primary.server, sorted(kept))
+
+    def enlist(self, node: Node, primary: Node) -> None:
+        """Have commits wait for a standby that streams, and note it as one that may be promoted."""
+        with self.lock:
+            if self.primary is not primary or not node.server.alive():
+                raise EngineFailed("the primary has changed meanwhile")
+            if node.name in self.listed and node.in_sync:
+                return
+            self.listed.add(node.name)
+            standby.set_synchronous(primary.server, sorted(self.listed))
+        standby.wait_synchronous(primary.server, node.name)
+        with self.lock:
+            if self.primary is not primary or node.name not in self.listed or not node.server.alive():
+                raise EngineFailed("the standby was lost meanwhile")
+            standby.mark_in_sync(node.server.home)
+
+    def remove(self, node: Node) -> None:
+        """Go on without a node for good, and delete its files."""
+        with self.lock:
+            self.drop(node)
+            self.nodes.pop(node.name, None)
+            self.halt(node, immediate=True)
+        node.server.remove()
+
+
+LIMITS = (
+    "max_connections",
+    "max_worker_processes",
+    "max_wal_senders",
+    "max_prepared_transactions",
+    "max_locks_per_transaction",
+)
+"""Settings that a standby may not have smaller than its source."""
+
+
+def _not_smaller(settings: Mapping[str, str], source: Mapping[str, str]) -> dict[str, str]:
+    """Settings whose limits are at least those of the source."""
+    limits = {name: max(settings.get(name, "0"), source[name], key=int) for name in LIMITS if name in source}
+    return dict(settings) | limits
