@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable
 
+from localaws.relay.endpoint import Meter, Traffic
 from localaws.relay.loop import Loop, Timer
 from localaws.relay.poller import READ, WRITE
 
@@ -21,9 +22,9 @@ Inspector = Callable[[bytes], bool]
 class Pipe:
     """One direction. When the sink is full, the source is not read until the piece in hand has left."""
 
-    __slots__ = ("flow", "held", "inspect", "open", "receive", "send", "sink", "source")
+    __slots__ = ("flow", "held", "inspect", "meter", "open", "receive", "send", "sink", "source")
 
-    def __init__(self, flow: Flow, source: socket.socket, sink: socket.socket) -> None:
+    def __init__(self, flow: Flow, source: socket.socket, sink: socket.socket, meter: Meter) -> None:
         self.flow = flow
         self.source = source
         self.sink = sink
@@ -32,6 +33,7 @@ class Pipe:
         self.held = b""
         self.open = True
         self.inspect: Inspector | None = None
+        self.meter = meter
 
     def pump(self, _events: int = READ) -> None:
         """Move what is there from the source to the sink."""
@@ -48,6 +50,7 @@ class Pipe:
             self.open = False
             self.flow.ended(self)
             return
+        self.meter.bytes += len(data)
         try:
             sent = self.send(data)
         except AGAIN:
@@ -79,14 +82,20 @@ class Flow:
     """A client and a server that talk to each other. It owns both sockets and closes them at the end."""
 
     def __init__(
-        self, loop: Loop, client: socket.socket, server: socket.socket, *, closed: Callable[[], None]
+        self,
+        loop: Loop,
+        client: socket.socket,
+        server: socket.socket,
+        *,
+        traffic: Traffic,
+        closed: Callable[[], None],
     ) -> None:
         self._loop = loop
         self._closed = closed
         self._client, self._server = client, server
         self._client_fd, self._server_fd = client.fileno(), server.fileno()
-        self._up = Pipe(self, client, server)
-        self._down = Pipe(self, server, client)
+        self._up = Pipe(self, client, server, traffic.received)
+        self._down = Pipe(self, server, client, traffic.sent)
         self._alive = True
         self._linger: Timer | None = None
 

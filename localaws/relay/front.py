@@ -8,16 +8,17 @@ import logging
 import os
 import resource
 import socket
+from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 
 from localaws.errors import LocalawsError
 from localaws.network import OUTSIDE, Origin, Refusal, Target
 from localaws.relay import postgres, redis
-from localaws.relay.endpoint import Connection, Endpoint, Kind, Tunnel
+from localaws.relay.door import Door, drop
+from localaws.relay.endpoint import Connection, Endpoint, Kind, Servers, Traffic, Tunnel
 from localaws.relay.loop import Loop, Steps
 from localaws.relay.poller import READ
-from localaws.relay.session import Door, Gatekeeper, Session
+from localaws.relay.session import Gatekeeper, Session
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Front:
         self._doors: dict[str, Door] = {}
         self._listeners: dict[str, socket.socket] = {}
         self._tunnels: dict[int, _Passage] = {}
+        self._traffic: defaultdict[str, Traffic] = defaultdict(Traffic)
         self._numbers = itertools.count(1)
         self._reserve = os.open(os.devnull, os.O_RDONLY)
         self._most_sessions = _SPARE_DESCRIPTORS
@@ -67,7 +69,8 @@ class Front:
     def open(self, endpoint: Endpoint) -> None:
         """Listen for an endpoint; one of the same name that is open is closed first."""
         certificate = endpoint.certificate
-        door = Door(endpoint, certificate.context(protocol="postgresql") if certificate else None)
+        context = certificate.context(protocol="postgresql") if certificate else None
+        door = Door(endpoint, context, traffic=self._traffic)
         self.close(endpoint.name)
         listener = _listen(endpoint.address, endpoint.port)
         if listener is None:
@@ -81,21 +84,20 @@ class Front:
         """Close an endpoint and its connections; one that is not open is no error."""
         self._loop.call(lambda: self._remove(name))
 
-    def retarget(self, name: str, server: Path | None) -> None:
-        """Point an endpoint at another server; connections to the former one are dropped.
+    def retarget(self, name: str, server: Servers, *, reason: str = "") -> None:
+        """Lead an endpoint to another server, or to several; connections to those that stay are kept.
 
-        None refuses new connections for now; those that exist hear the stopping server's last words first.
+        None refuses new connections for now, with `reason`; those that exist hear the stopping server's last
+        words first, and are dropped at the latest when the endpoint leads somewhere again.
         """
 
         def change() -> None:
             door = self._door(name)
-            if door.endpoint.server == server:
-                return
-            door.endpoint.server = server
-            if server is None:
-                self._loop.later(_LAST_WORDS, Door(door.endpoint, sessions=set(door.sessions)).drop)
-            else:
-                door.drop()
+            leaving = door.lead(server, reason)
+            if door.servers:
+                drop(leaving)
+            elif leaving:
+                self._loop.later(_LAST_WORDS, lambda: drop(leaving))
 
         self._loop.call(change)
 
@@ -112,6 +114,15 @@ class Front:
         return self._loop.call(
             lambda: [session.connection for session in self._door(name).sessions if session.connection]
         )
+
+    def traffic(self, name: str) -> tuple[int, int]:
+        """Return the bytes that went to and came from the server, or endpoint, of this name so far."""
+
+        def read() -> tuple[int, int]:
+            traffic = self._traffic[name]
+            return traffic.received.bytes, traffic.sent.bytes
+
+        return self._loop.call(read)
 
     def tunnel(self, origin: Origin, host: str, port: int, listen_port: int = 0) -> Tunnel:
         """Listen on 127.0.0.1 for connections that come from `origin` and go to `host`:`port` in its VPC."""
@@ -148,7 +159,7 @@ class Front:
             listener.close()
         door = self._doors.pop(name, None)
         if door:
-            door.drop()
+            drop(door.sessions)
 
     def _install_tunnel(self, passage: _Passage) -> None:
         self._tunnels[passage.tunnel.id] = passage

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import datetime
-import ssl
+import socket
 import struct
 
+from localaws.relay import tokens
+from localaws.relay.greeting import Greeting, described, refuse
 from localaws.relay.loop import Steps
 from localaws.relay.session import Session
-from localaws.relay.steps import connect, part, peek, read_exactly, read_to_end, send_all
+from localaws.relay.steps import Gone, connect, part, peek, read_exactly, read_some, read_to_end, send_all
 
 _SSL_REQUEST = 80877103
 _GSS_REQUEST = 80877104
 _CANCEL_REQUEST = 80877102
 _TLS_RECORD = 0x16
 _LONGEST_STARTUP = 10000
-_LONGEST_GREETING = 65536
+_SHORTEST_CANCEL = 16
+_ADMITTED = struct.pack("!cII", b"R", 8, 0)
+"""The server's AuthenticationOk; as its first answer: it admits the user without a password."""
 
 
 def serve(session: Session) -> Steps[None]:
@@ -26,18 +29,18 @@ def serve(session: Session) -> Steps[None]:
         yield from _cancel(session, packet)
         return
     if code >> 16 != 3:
-        yield from _refuse(session, "0A000", f"unsupported frontend protocol {code >> 16}.{code & 0xFFFF}")
+        yield from refuse(session, "0A000", f"unsupported frontend protocol {code >> 16}.{code & 0xFFFF}")
         return
     parameters = _parameters(packet[8:])
     user = parameters.get("user", "")
     database = parameters.get("database") or user
     refusal = yield from session.admit()
     if refusal:
-        yield from _refuse(session, "08001", refusal.message)
+        yield from refuse(session, "08001", refusal.message)
         return
     objection = _object(session, user, database)
     if objection:
-        yield from _refuse(session, "28000", objection)
+        yield from refuse(session, "28000", objection)
         return
     yield from _begin(session, packet, user, database)
 
@@ -50,7 +53,7 @@ def _greet(session: Session) -> Steps[bytes]:
     while True:
         header = yield from read_exactly(session.client, 8)
         length, code = struct.unpack("!II", header)
-        plain = not isinstance(session.client, ssl.SSLSocket)
+        plain = not session.secure
         if code == _SSL_REQUEST and length == 8 and plain:
             yield from send_all(session.client, b"S" if context else b"N")
             if context:
@@ -65,112 +68,83 @@ def _greet(session: Session) -> Steps[bytes]:
 
 
 def _begin(session: Session, packet: bytes, user: str, database: str) -> Steps[None]:
-    path = session.door.endpoint.server
     try:
-        if path is None:
-            raise ConnectionRefusedError
-        server = yield from connect(path)
+        server = yield from session.reach()
     except OSError:
-        yield from _refuse(session, "57P03", _not_now(session))
+        yield from refuse(session, "57P03", session.door.unavailable())
         return
-    server.send(packet)
+    try:
+        yield from _introduce(session, server, packet, user, database)
+    except BaseException:
+        session.loop.forget(server.fileno())
+        server.close()
+        raise
+
+
+def _introduce(
+    session: Session, server: socket.socket, packet: bytes, user: str, database: str
+) -> Steps[None]:
+    try:
+        yield from send_all(server, packet)
+        head, answer = yield from _first_answer(server)
+    except (Gone, OSError):
+        session.check()
+        yield from refuse(session, "57P03", session.door.unavailable())
+        raise Gone from None
+    yield from send_all(session.client, head)
+    if answer.startswith(_ADMITTED):
+        yield from tokens.prove(session, user, database)
     session.describe(user=user, database=database)
-    session.flow(server, _Greeting(session, user, database).feed)
+    greeting = Greeting(session, user, database)
+    known = greeting.feed(answer)
+    yield from send_all(session.client, answer)
+    session.flow(server, None if known else greeting.feed)
+
+
+def _first_answer(server: socket.socket) -> Steps[tuple[bytes, bytes]]:
+    """Return what the server says of the protocol's version, if anything, and its answer about the log-in."""
+    head = answer = b""
+    while True:
+        answer += yield from read_some(server, 8192)
+        while answer[:1] == b"v" and len(answer) >= 5:
+            size = 1 + int(struct.unpack_from("!I", answer, 1)[0])
+            if len(answer) < size:
+                break
+            head, answer = head + answer[:size], answer[size:]
+        if answer[:1] == b"E" or (answer[:1] == b"R" and len(answer) >= len(_ADMITTED)):
+            return head, answer
+        if answer[:1] not in (b"", b"v", b"R"):
+            # a session that nobody has authenticated must not begin
+            raise ConnectionAbortedError("the server does not answer about the log-in")
 
 
 def _cancel(session: Session, packet: bytes) -> Steps[None]:
-    """A cancel request is a connection of its own: the same network, no answer."""
-    path = session.door.endpoint.server
-    if (yield from session.admit()) or path is None:
+    """A cancel request is a connection of its own: the same network, the same server, no answer."""
+    if (yield from session.admit()) or len(packet) < _SHORTEST_CANCEL:
         return
-    server = yield from connect(path)
-    try:
-        yield from send_all(server, packet)
-        yield from read_to_end(server)
-    finally:
-        session.loop.forget(server.fileno())
-        server.close()
+    chosen = session.door.serving(struct.unpack_from("!I", packet, 8)[0])
+    if chosen:
+        server = yield from connect(chosen.socket)
+        try:
+            yield from send_all(server, packet)
+            yield from read_to_end(server)
+        finally:
+            session.loop.forget(server.fileno())
+            server.close()
     # libpq takes a TLS connection that ends without a goodbye for a failed cancellation
     yield from part(session.client)
 
 
 def _object(session: Session, user: str, database: str) -> str | None:
     """What RDS's own pg_hba.conf would refuse."""
-    secure = isinstance(session.client, ssl.SSLSocket)
-    encryption = "SSL encryption" if secure else "no encryption"
-    client = f'host "{session.address}", user "{user}", database "{database}", {encryption}'
+    client = described(session, user, database)
     if user in session.door.endpoint.blocked_users:
         return f"pg_hba.conf rejects connection for {client}"
-    if session.door.endpoint.force_tls and not secure:
+    if session.door.endpoint.force_tls and not session.secure:
         return f"no pg_hba.conf entry for {client}"
     return None
-
-
-def _not_now(session: Session) -> str:
-    name = session.door.endpoint.target().name
-    return (
-        f'the database system is not available: "{name}" is starting, stopping or '
-        "stopped. Wait until describe_db_instances says available"
-    )
-
-
-def _refuse(session: Session, code: str, message: str) -> Steps[None]:
-    fields = f"SFATAL\0VFATAL\0C{code}\0M{message}\0\0".encode()
-    yield from send_all(session.client, b"E" + struct.pack("!I", len(fields) + 4) + fields)
-    yield from part(session.client)
 
 
 def _parameters(body: bytes) -> dict[str, str]:
     words = [word.decode(errors="replace") for word in body.split(b"\0")]
     return dict(zip(words[0::2], words[1::2], strict=False))
-
-
-def _printable(name: str) -> str:
-    """A role's name may hold a line break; a log line may not be forged with it."""
-    return "".join(letter if letter.isprintable() else "?" for letter in name)
-
-
-class _Greeting:
-    """Follows the server's first messages, to log the session as RDS's log_connections does."""
-
-    def __init__(self, session: Session, user: str, database: str) -> None:
-        self._session = session
-        self._user, self._database = user, database
-        self._seen = b""
-        self._authorized = False
-
-    def feed(self, data: bytes) -> bool:
-        """Read on; True when there is nothing more to learn."""
-        self._seen += data
-        while len(self._seen) >= 9:
-            kind, length = self._seen[:1], struct.unpack_from("!I", self._seen, 1)[0]
-            if len(self._seen) < length + 1:
-                return length > _LONGEST_GREETING
-            if kind == b"R" and self._seen[5:9] == b"\0\0\0\0":
-                self._authorized = True
-            elif kind == b"K":
-                self._report(struct.unpack_from("!I", self._seen, 5)[0])
-                return True
-            elif kind in b"EZ":
-                return True
-            self._seen = self._seen[length + 1 :]
-        return False
-
-    def _report(self, pid: int) -> None:
-        session = self._session
-        session.identify(pid)
-        log = session.door.endpoint.log
-        if log and self._authorized:
-            log(self._line(pid))
-
-    def _line(self, pid: int) -> str:
-        session = self._session
-        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        user, database = _printable(self._user), _printable(self._database)
-        who = f"{session.address}({session.port}):{user}@{database}:[{pid}]"
-        line = f"{now}:{who}:LOG:  connection authorized: user={user} database={database}"
-        client = session.client
-        cipher = client.cipher() if isinstance(client, ssl.SSLSocket) else None
-        if cipher is None or not isinstance(client, ssl.SSLSocket):
-            return line
-        return f"{line} SSL enabled (protocol={client.version()}, cipher={cipher[0]}, bits={cipher[2]})"

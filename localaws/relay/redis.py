@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from localaws.relay.loop import Steps
 from localaws.relay.session import Session
-from localaws.relay.steps import connect, read_some, send_all
+from localaws.relay.steps import read_some, send_all
 
 _ANSWERS = 32
 _LONGEST_COMMAND = 65536
@@ -19,15 +19,10 @@ def serve(session: Session) -> Steps[None]:
     if refusal:
         yield from _refuse(session, refusal.message)
         return
-    path = session.door.endpoint.server
     try:
-        if path is None:
-            raise ConnectionRefusedError
-        server = yield from connect(path)
+        server = yield from session.reach()
     except OSError:
-        name = session.door.endpoint.target().name
-        message = f'"{name}" is not available. Wait until its status is available'
-        yield from _refuse(session, message)
+        yield from _refuse(session, session.door.unavailable())
         return
     session.describe()
     session.flow(server)

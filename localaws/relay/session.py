@@ -7,16 +7,18 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from localaws.network import OUTSIDE_IP, Origin, Refusal, Target
-from localaws.relay.endpoint import Connection, Endpoint
+from localaws.relay.door import Door
+from localaws.relay.endpoint import Connection, Server
 from localaws.relay.flow import Flow, Inspector
 from localaws.relay.loop import Loop, Offload, Steps, Timer
-from localaws.relay.steps import Gone, handshake
+from localaws.relay.steps import Gone, connect, handshake
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 OPENING = 60.0
 """Seconds that a client has to say who it is (PostgreSQL's authentication_timeout)."""
@@ -32,21 +34,6 @@ class Gatekeeper(Protocol):
         """Return the client's address as the target sees it."""
 
 
-@dataclass
-class Door:
-    """An open endpoint: what was asked for and what runs through it."""
-
-    endpoint: Endpoint
-    context: ssl.SSLContext | None = None
-    refusal: Refusal | None = None
-    sessions: set[Session] = field(default_factory=set)
-
-    def drop(self) -> None:
-        """Close all its sessions."""
-        for session in list(self.sessions):
-            session.close()
-
-
 class Session:
     """A client's connection; it owns the client's socket until a flow does."""
 
@@ -60,9 +47,18 @@ class Session:
         self.address = OUTSIDE_IP
         self.port = client.getpeername()[1]
         self.connection: Connection | None = None
+        self.server: Server | None = None
+        """The server that the session is connected to."""
+        self._turn = door.take_turn()
+        self._asked: Callable[[], Target] | None = None
         self._gatekeeper = gatekeeper
         self._flow: Flow | None = None
         self._deadline: Timer | None = None
+
+    @property
+    def secure(self) -> bool:
+        """Whether the client speaks TLS."""
+        return isinstance(self.client, ssl.SSLSocket)
 
     def run(self, steps: Callable[[Session], Steps[None]]) -> None:
         """Open the session by a protocol's script."""
@@ -84,23 +80,56 @@ class Session:
         yield from handshake(secure)
 
     def admit(self) -> Steps[Refusal | None]:
-        """Ask the network model; it may wait for the control plane, so a worker asks."""
+        """Ask the network model whether the client may reach the server whose turn it is."""
         if self.door.refusal:
             return self.door.refusal
-        refusal: Refusal | None = yield Offload(self._ask)
+        first = next(iter(self.door.rotation(self._turn)), None)
+        return (yield from self._pass_network(first.target if first else None))
+
+    def reach(self) -> Steps[socket.socket]:
+        """Connect to the server whose turn it is, or to another one that accepts; OSError when none does."""
+        for choice in self.door.rotation(self._turn):
+            if (yield from self._pass_network(choice.target)):
+                continue
+            try:
+                server = yield from connect(choice.socket)
+            except OSError:
+                continue
+            # while this session waited, the endpoint may have been led elsewhere
+            if self.client.fileno() >= 0 and any(choice is each for each in self.door.servers):
+                self.server = choice
+                return server
+            server.close()
+        self.check()
+        raise ConnectionRefusedError
+
+    def wait_for(self, work: Callable[[], T]) -> Steps[T]:
+        """Have a worker do what may block, and return its result."""
+        result: T = yield Offload(work)
+        self.check()
+        return result
+
+    def check(self) -> None:
+        """Go no further with a client that has been dropped in the meantime."""
         if self.client.fileno() < 0:
             raise Gone
-        return refusal
+
+    def log(self, line: str) -> None:
+        """Write a line into the log of the server that the session is connected to."""
+        log = (self.server and self.server.log) or self.door.endpoint.log
+        if log:
+            log(line)
 
     def flow(self, server: socket.socket, inspect: Inspector | None = None) -> None:
         """Hand both sockets over to the fast path."""
-        if self.client.fileno() < 0:
+        if self.client.fileno() < 0 or self.server is None:
             server.close()
             raise Gone
         if self._deadline:
             self._deadline.cancel()
         server.setblocking(False)
-        self._flow = Flow(self.loop, self.client, server, closed=self._forget)
+        traffic = self.door.meter(self.server)
+        self._flow = Flow(self.loop, self.client, server, traffic=traffic, closed=self._forget)
         self._flow.start(inspect)
 
     def describe(self, *, user: str = "", database: str = "") -> None:
@@ -122,8 +151,16 @@ class Session:
         if self.connection:
             self.connection = dataclasses.replace(self.connection, pid=pid)
 
-    def _ask(self) -> Refusal | None:
-        target = self.door.endpoint.target()
+    def _pass_network(self, described: Callable[[], Target] | None) -> Steps[Refusal | None]:
+        """Ask the network model, once for each target; a worker asks, as the control plane may be busy."""
+        described = described or self.door.endpoint.target
+        if described == self._asked:
+            return None
+        refusal = yield from self.wait_for(lambda: self._ask(described()))
+        self._asked = None if refusal else described
+        return refusal
+
+    def _ask(self, target: Target) -> Refusal | None:
         self.address = self._gatekeeper.address(self.origin, target)
         return self._gatekeeper.admit(self.origin, target)
 
