@@ -49,7 +49,14 @@ NOT_OURS_TO_GIVE = frozenset(
     {"config_file", "hba_file", "ident_file", "data_directory", "external_pid_file", "port", "log_directory"}
     | {"unix_socket_directories", "unix_socket_group", "include", "include_dir", "include_if_exists", "fsync"}
 )
-HBA = f"local all all scram-sha-256\nlocal replication {ADMIN} scram-sha-256\n"
+HBA = f"""\
+local all +rds_superuser scram-sha-256
+local all +rds_iam trust
+local all all scram-sha-256
+local replication {ADMIN} scram-sha-256
+"""
+"""Only the relay reaches the socket: whom the server trusts, it asks for an IAM token. rds_superuser comes first,
+because who may grant rds_iam to others is a member of it in PostgreSQL's eyes."""
 
 
 def effective(settings: Mapping[str, str], *, major: int, durable: bool, log: Path) -> dict[str, str]:
