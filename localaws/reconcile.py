@@ -13,6 +13,7 @@ from typing import Protocol, TypedDict
 log = logging.getLogger(__name__)
 
 TICK = 0.5
+BREATH = 0.01
 WORKERS = 4
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 10.0
@@ -133,6 +134,8 @@ class Reconciler:
                     return
                 self._guarded(controller.reconcile)
             self._guarded(self._tell)
+            # many changes in a row are looked at together
+            self._stopping.wait(BREATH)
 
     def _guarded(self, step: Callable[[], None]) -> None:
         try:

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,10 @@ SYSTEM_FOLDERS = (
 
 class EngineMissing(LocalawsError):
     """The program of a database engine is not on this machine."""
+
+
+REMEMBERED_SECONDS = 5.0
+"""A program that is installed while the server runs is found after this long."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,12 @@ def _open_to_all(folder: Path) -> None:
 
 def find_all() -> list[PostgresBinaries]:
     """Every PostgreSQL on this machine, the preferred one first, one for each major version."""
+    # each reconciliation asks; looking through the machine starts a process
+    return list(_find_all(os.environ.get("LOCALAWS_PG_BIN"), int(time.monotonic() // REMEMBERED_SECONDS)))
+
+
+@functools.lru_cache(maxsize=4)
+def _find_all(_chosen: str | None, _period: int) -> list[PostgresBinaries]:
     found: dict[int, PostgresBinaries] = {}
     for folder in _postgres_folders():
         if all(os.access(folder / program, os.X_OK) for program in POSTGRES_PROGRAMS):
