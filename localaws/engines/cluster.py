@@ -55,10 +55,11 @@ def _copy_folder(source: str, target: str, relative: str, account: Account | Non
             _copy_folder(entry.path, f"{target}/{entry.name}", f"{name}/", account, skip)
         else:
             with contextlib.suppress(FileNotFoundError):
-                _copy_file(entry.path, f"{target}/{entry.name}", account)
+                copy_file(entry.path, f"{target}/{entry.name}", account)
 
 
-def _copy_file(source: str, target: str, account: Account | None) -> None:
+def copy_file(source: str | Path, target: str | Path, account: Account | None) -> None:
+    """Copy one file, private to the account."""
     reader = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     try:
         writer = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

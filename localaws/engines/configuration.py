@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,11 +11,13 @@ from pathlib import Path
 from localaws.engines.account import Account
 from localaws.engines.rights import ADMIN
 
+ROLE_FILE = "role.conf"
 LOG_NAME = "postgresql.log.%Y-%m-%d-%H"
 DEFAULTS = {
     "max_connections": "60",
     "wal_level": "replica",
     "max_wal_size": "512MB",
+    "wal_keep_size": "32MB",
     "min_wal_size": "8MB",
     "timezone": "UTC",
     "password_encryption": "scram-sha-256",
@@ -38,6 +41,7 @@ OWN = {
     "log_truncate_on_rotation": "off",
     "log_line_prefix": "%t:%r:%u@%d:[%p]:",
     "log_timezone": "UTC",
+    "archive_mode": "always",
     "wal_log_hints": "on",
     "wal_retrieve_retry_interval": "100ms",
     "autovacuum_naptime": "15s",
@@ -55,8 +59,8 @@ local all +rds_iam trust
 local all all scram-sha-256
 local replication {ADMIN} scram-sha-256
 """
-"""Only the relay reaches the socket: whom the server trusts, it asks for an IAM token. rds_superuser comes first,
-because who may grant rds_iam to others is a member of it in PostgreSQL's eyes."""
+"""Only the relay reaches the socket, and it asks whom the server trusts for an IAM token. rds_superuser comes
+first: who may grant rds_iam to others is a member of it in PostgreSQL's eyes."""
 
 
 def effective(settings: Mapping[str, str], *, major: int, durable: bool, log: Path) -> dict[str, str]:
@@ -73,9 +77,22 @@ def effective(settings: Mapping[str, str], *, major: int, durable: bool, log: Pa
 
 def write(data: Path, settings: Mapping[str, str], account: Account | None) -> None:
     """Write postgresql.conf and pg_hba.conf; a running server takes them at its next reload or restart."""
-    lines = [f"{name} = {quoted(value)}" for name, value in sorted(settings.items())]
-    replace(data / "postgresql.conf", "\n".join(lines) + "\n", account)
+    write_part(data / "postgresql.conf", settings, account, f"include_if_exists = '{ROLE_FILE}'\n")
     replace(data / "pg_hba.conf", HBA, account)
+
+
+def write_part(path: Path, settings: Mapping[str, str], account: Account | None, end: str = "") -> None:
+    """Write one file of the configuration; `end` follows the settings."""
+    lines = [f"{name} = {quoted(value)}\n" for name, value in sorted(settings.items())]
+    replace(path, "".join(lines) + end, account)
+
+
+def number(data: Path, name: str, default: int) -> int:
+    """Return a whole number that `write` has written, or the default."""
+    path = data / "postgresql.conf"
+    text = path.read_text() if path.exists() else ""
+    found = re.search(rf"^{name} = '(\d+)'$", text, re.MULTILINE)
+    return int(found.group(1)) if found else default
 
 
 def quoted(value: str) -> str:
@@ -84,13 +101,27 @@ def quoted(value: str) -> str:
     return f"'{escaped}'"
 
 
-def replace(path: Path, text: str, account: Account | None) -> None:
+def replace(path: Path, text: str, account: Account | None, *, durable: bool = False) -> None:
     """Replace a private file at once: a reader sees the old text or the new one."""
     unfinished = path.with_name(f".{path.name}.new")
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     if account is not None:
         account.own(unfinished)
     unfinished.replace(path)
+    if durable:
+        keep_names(path.parent)
+
+
+def keep_names(folder: Path) -> None:
+    """Return when the names in a folder are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -34,11 +34,6 @@ class PidFile:
         status = lines[STATUS_LINE].strip() if len(lines) > STATUS_LINE else ""
         return cls(path, pid, status, int(memory[1]) if len(memory) == 2 else None)
 
-    @staticmethod
-    def is_name(name: str) -> bool:
-        """Whether a path in a cluster is the pid file's."""
-        return name == NAME
-
     @property
     def ready(self) -> bool:
         """Whether the server accepts connections."""

@@ -15,10 +15,11 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from localaws.engines import backup, configuration, process, spare
+from localaws.engines import backup, configuration, process, role, spare
 from localaws.engines.account import engine_account, private_folder
 from localaws.engines.binaries import PostgresBinaries
 from localaws.engines.cluster import copy_tree, make_durable, new_identity
+from localaws.engines.controlfile import floors
 from localaws.engines.pidfile import PidFile
 from localaws.engines.process import EngineFailed
 from localaws.engines.rights import ADMIN, database_statements, master_statements
@@ -30,6 +31,7 @@ STOP_DEADLINE = 20.0
 QUIET = "-c log_statement=none -c log_min_duration_statement=-1 -c log_duration=off"
 PENDING = "SELECT name FROM pg_settings WHERE pending_restart ORDER BY 1"
 COMPLAINT = re.compile("FATAL|PANIC|DETAIL|HINT|error:")
+LIMITS_TOO_SMALL = "insufficient parameter settings"
 SOCKET_NAME = ".s.PGSQL.5432"
 
 
@@ -78,13 +80,13 @@ class PostgresServer:
         """Make the cluster from the template and leave it running; nothing is left when that fails."""
         try:
             template = template_for(self.binaries)
-            self._prepare_home()
+            self.prepare_home()
             spare.take(self.home.parent, template, self.data, self.account)
+            new_identity(self.data)
             self._enter_home(template.password, settings)
             self.start()
-            self._own_admin_password()
             self._make_master(username, password, database)
-            self._settle_on_disk()
+            self.settle()
         except BaseException:
             self.remove()
             raise
@@ -102,38 +104,44 @@ class PostgresServer:
     ) -> PostgresServer:
         """Make a running server from a snapshot's folder; nothing is left when that fails."""
         server = cls(home, sockets, binaries=binaries, durable=durable)
-        made_by = (source / "data" / "PG_VERSION").read_text().strip()
-        if int(made_by) != binaries.major:
-            raise EngineFailed(
-                f"the snapshot holds data of PostgreSQL {made_by}, which {binaries.version} cannot read: "
-                f"restore it with a version {made_by} engine"
-            )
         try:
-            server._prepare_home()
-            copy_tree(source / "data", server.data, server.account)
-            server._enter_home((source / "admin").read_text(), settings)
+            server.take(source, settings)
+            new_identity(server.data)
             server.start()
-            server._own_admin_password()
-            server._settle_on_disk()
+            server.settle()
         except BaseException:
             server.remove()
             raise
         return server
 
-    def _prepare_home(self) -> None:
+    def take(self, source: Path, settings: Mapping[str, str]) -> None:
+        """Have a copy of a snapshot's cluster instead of what was here; it is not started."""
+        made_by = (source / "data" / "PG_VERSION").read_text().strip()
+        if int(made_by) != self.binaries.major:
+            raise EngineFailed(
+                f"the snapshot holds data of PostgreSQL {made_by}, which "
+                f"{self.binaries.version} cannot read: restore it with a version {made_by} engine"
+            )
+        self.prepare_home()
+        copy_tree(source / "data", self.data, self.account)
+        self._enter_home((source / "admin").read_text(), settings)
+
+    def prepare_home(self) -> None:
+        """Have an empty home: what was there ends and is deleted."""
         self.remove()
         spread(self.home.parent)
         private_folder(self.home, self.account)
 
     def _enter_home(self, admin_password: str, settings: Mapping[str, str]) -> None:
-        new_identity(self.data)
         configuration.replace(self.home / "admin", admin_password, None)
         self.configure(settings)
 
-    def _own_admin_password(self) -> None:
+    def settle(self) -> None:
+        """Give a copied cluster that runs now a password of ours that its source does not know; keep it."""
         password = secrets.token_hex(24)
         self.set_password(ADMIN, password)
         configuration.replace(self.home / "admin", password, None)
+        self._settle_on_disk()
 
     def _make_master(self, username: str, password: str, database: str | None) -> None:
         with self.connect() as connection:
@@ -147,16 +155,26 @@ class PostgresServer:
         if self.durable:
             make_durable(self.home)
 
-    def start(self) -> None:
+    def start(self, deadline: float = START_DEADLINE) -> None:
         """Start the server and return when it answers; what an earlier, killed one left is cleaned first."""
+        try:
+            self._start(deadline)
+        except EngineFailed as error:
+            # a standby learns while it replays that its source has larger limits now, and keeps it in mind
+            if LIMITS_TOO_SMALL not in str(error):
+                raise
+            self._start(deadline)
+
+    def _start(self, deadline: float) -> None:
         self._process = None
         _clear_leftovers(self.data)
         private_folder(self.sockets, self.account)
         private_folder(self.home / "log", self.account)
+        self.write_role()
         command = [self.binaries.program("postgres"), "-D", self.data, "-k", self.sockets]
         output = self.home / "startup.log"
         self._process = process.spawn(command, output=output, account=self.account, cwd=self.home)
-        for _ in process.polling(START_DEADLINE):
+        for _ in process.polling(deadline):
             found = PidFile.read(self.data)
             if found is not None and found.pid == self._process.pid and found.ready:
                 return
@@ -164,8 +182,14 @@ class PostgresServer:
                 raise EngineFailed(f"PostgreSQL did not start: {self._last_words()}")
         self.stop(immediate=True)
         raise EngineFailed(
-            f"PostgreSQL did not become ready within {START_DEADLINE:.0f} s: see {self.home / 'log'}"
+            f"PostgreSQL did not become ready within {deadline:.0f} s: see {self.home / 'log'}"
         )
+
+    def write_role(self) -> None:
+        """Write what the server's role demands of its configuration."""
+        limits = floors(self.data, self.binaries) if role.is_standby(self.home) else {}
+        part = role.Role.load(self.home)
+        role.write(part, self.home, self.account, durable=self.durable, floors=limits)
 
     def _last_words(self) -> str:
         """Return the server's own explanation of why it ended."""
@@ -187,6 +211,17 @@ class PostgresServer:
             process.kill_all_in(self.data)
             self._ended(pid, STOP_DEADLINE)
         self._process = None
+
+    def kill(self) -> None:
+        """End the server and all its processes at once, surely, and remove what they leave behind."""
+        found = self._process
+        self._process = None
+        if found is not None:
+            found.kill()
+        process.kill_all_in(self.data)
+        if found is not None:
+            found.wait()
+        _clear_leftovers(self.data)
 
     def _ended(self, pid: int, seconds: float) -> bool:
         if self._process is None:
@@ -217,8 +252,12 @@ class PostgresServer:
 
     def connect(self, database: str = "postgres") -> psycopg.Connection:
         """Return an autocommit connection as our administrator."""
+        return self.connect_to(self.sockets, database)
+
+    def connect_to(self, sockets: Path, database: str = "postgres") -> psycopg.Connection:
+        """Return a connection to another server of the same cluster: they share the administrator."""
         return psycopg.connect(
-            host=str(self.sockets),
+            host=str(sockets),
             port=5432,
             user=ADMIN,
             password=(self.home / "admin").read_text(),
@@ -245,7 +284,9 @@ class PostgresServer:
                 with self.connect() as connection:
                     backup.copy_running(connection, self.data, folder / "data", self.account)
             else:
-                copy_tree(self.data, folder / "data", self.account, skip=PidFile.is_name)
+                copy_tree(self.data, folder / "data", self.account, skip=backup.without_part)
+            now = datetime.datetime.now(datetime.UTC)
+            configuration.replace(folder / backup.FINISHED, now.isoformat(), None)
 
     def append_log(self, line: str) -> None:
         """Add a line to the server's log, as the part of RDS does that stands before the server."""

@@ -7,7 +7,6 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 import secrets
 import shutil
 import subprocess
@@ -22,6 +21,7 @@ import platformdirs
 from localaws.engines.account import Account, engine_account, private_folder
 from localaws.engines.binaries import PostgresBinaries
 from localaws.engines.cluster import WAL_SEGMENT, copy_tree, make_durable
+from localaws.engines.controlfile import ControlFile
 from localaws.engines.process import EngineFailed, server_environment
 from localaws.engines.rights import ADMIN, template_statements
 
@@ -177,20 +177,9 @@ def _run(command: list[str], account: Account | None, folder: Path, script: str 
 
 def _drop_spare_wal(data: Path, binaries: PostgresBinaries) -> None:
     """Leave only the WAL segment that the cluster starts from: initdb recycles several."""
-    report = subprocess.run(
-        [binaries.program("pg_controldata"), data],
-        capture_output=True,
-        text=True,
-        env=server_environment(),
-        check=True,
-    ).stdout
-    needed = re.search(r"REDO WAL file:\s+(\w+)", report)
-    if needed is None:
-        raise EngineFailed(
-            f"pg_controldata names no WAL file in {data}: reinstall PostgreSQL {binaries.version}"
-        )
+    needed = ControlFile.read(data, binaries).redo_file
     for segment in (data / "pg_wal").iterdir():
-        if WAL_SEGMENT.fullmatch(segment.name) and segment.name != needed.group(1):
+        if WAL_SEGMENT.fullmatch(segment.name) and segment.name != needed:
             segment.unlink()
 
 
