@@ -19,7 +19,20 @@ from moto.rds.exceptions import (
 )
 from moto.rds.utils import FilterDef, merge_filters, split_arn
 
-from localaws.rds import faults, groups, instances, modify, options, snapshots, validation, versions
+from localaws.rds import (
+    backups,
+    deletion,
+    faults,
+    groups,
+    instances,
+    modify,
+    options,
+    recovery,
+    replicas,
+    snapshots,
+    validation,
+    versions,
+)
 from localaws.rds.events import Event
 from localaws.rds.models import DBInstance
 from localaws.rds.resources import DBParameterGroup, DBSnapshot, DBSubnetGroup
@@ -41,6 +54,8 @@ class RDSBackend(base.RDSBackend):
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self.discarded: list[str] = []
+        self.retained: dict[str, DBInstance] = {}
+        self.dropped_archives: list[str] = []
 
     @property
     def SNAPSHOT_QUOTA(self) -> int:
@@ -99,7 +114,7 @@ class RDSBackend(base.RDSBackend):
         delete_automated_backups: bool | None = True,
     ) -> DBInstance:
         """Delete an instance."""
-        return instances.delete(
+        return deletion.delete(
             self,
             db_instance_identifier,
             skip_final=bool(skip_final_snapshot),
@@ -108,18 +123,24 @@ class RDSBackend(base.RDSBackend):
         )
 
     def create_db_instance_read_replica(self, db_kwargs: Any) -> DBInstance:
-        """Refused: there is no streaming standby behind it."""
-        self.find_db_from_id(db_kwargs["source_db_instance_identifier"])
-        raise faults.unoffered("CreateDBInstanceReadReplica", "Restore a snapshot to get a second instance.")
+        """Make a read replica."""
+        return replicas.create(self, dict(db_kwargs))
+
+    def promote_read_replica(self, db_kwargs: Any) -> DBInstance:
+        """Make a read replica a standalone instance."""
+        return replicas.promote(
+            self,
+            db_kwargs.get("db_instance_identifier"),
+            db_kwargs.get("backup_retention_period"),
+            db_kwargs.get("preferred_backup_window"),
+        )
 
     def restore_db_instance_to_point_in_time(
         self, source_db_identifier: str, target_db_identifier: str, overrides: Any
     ) -> DBInstance:
-        """Refused: the write-ahead log is not archived."""
-        del target_db_identifier, overrides
-        if source_db_identifier:
-            self.describe_db_instances(source_db_identifier)
-        raise faults.unoffered("RestoreDBInstanceToPointInTime", "Restore a snapshot instead.")
+        """Make a new instance with the data that another one had at a moment."""
+        del source_db_identifier, target_db_identifier
+        return recovery.recover(self, dict(overrides))
 
     def create_blue_green_deployment(self, _: Any) -> Any:
         """Refused: there is no green environment to run."""
@@ -157,14 +178,18 @@ class RDSBackend(base.RDSBackend):
         """Make a new instance with the data of a snapshot."""
         return snapshots.restore(self, from_snapshot_id, dict(overrides))
 
-    def drop_automated(self, instance: DBInstance) -> None:
-        """Remove the automated backups of an instance."""
-        snapshots.drop_automated(self, instance)
-
     def discard(self, data_id: str) -> None:
         """Leave a snapshot's folder for the controller to remove."""
         if data_id not in self.discarded:
             self.discarded.append(data_id)
+
+    def discards(self) -> list[str]:
+        """Data ids of snapshots whose folders the controller has to remove now."""
+        return backups.discards(self)
+
+    def archive_discards(self) -> list[str]:
+        """Resources whose archived WAL the controller has to remove now."""
+        return backups.archive_discards(self)
 
     # -- parameter and option groups
 

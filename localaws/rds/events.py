@@ -17,6 +17,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "created": ("creation", "DB instance created"),
     "deleted": ("deletion", "DB instance deleted"),
     "restored": ("restoration", "Restored from snapshot {snapshot}"),
+    "recovered-from": ("restoration", "Restored from DB instance {source} to {target}"),
     "restarted": ("availability", "DB instance restarted"),
     "shutdown": ("availability", "DB instance shutdown"),
     "stopped": ("notification", "DB instance stopped"),
@@ -30,6 +31,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "class": ("configuration change", "Finished applying modification to DB instance class"),
     "storage-start": ("configuration change", "Applying modification to allocated storage"),
     "storage": ("configuration change", "Finished applying modification to allocated storage"),
+    "multi-az-start": (
+        "configuration change",
+        "Applying modification to convert to a Multi-AZ DB instance",
+    ),
+    "single-az-start": (
+        "configuration change",
+        "Applying modification to convert to a standard (Single-AZ) DB instance",
+    ),
     "multi-az": (
         "configuration change",
         "Finished applying modification to convert to a Multi-AZ DB instance",
@@ -38,6 +47,41 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "configuration change",
         "Finished applying modification to convert to a standard (Single-AZ) DB instance",
     ),
+    "autoscaling-start": (
+        "configuration change",
+        "Applying autoscaling-initiated modification to allocated storage",
+    ),
+    "autoscaling-limit": (
+        "failure",
+        "Storage autoscaling has triggered a pending scale storage task that will reach or exceed the "
+        "maximum storage threshold. Increase the maximum storage threshold.",
+    ),
+    "storage-low": (
+        "low storage",
+        "The free storage capacity for DB instance: {name} is low at {percent}% of the provisioned storage "
+        "[Provisioned Storage: {size} GB]. You may want to increase the provisioned storage to address this "
+        "issue.",
+    ),
+    "storage-full": (
+        "low storage",
+        "The allocated storage for the DB instance has been consumed. To resolve this issue, allocate "
+        "additional storage for the DB instance.",
+    ),
+    "key-lost": (
+        "failure",
+        "Amazon RDS is unable to access the KMS encryption key for database instance {name}. This is likely "
+        "due to the key being disabled or Amazon RDS being unable to access it. Enable the key, then start "
+        "the DB instance.",
+    ),
+    "failover-start": ("failover", "Multi-AZ instance failover started."),
+    "failover": ("failover", "Multi-AZ instance failover completed"),
+    "standby-start": ("recovery", "Recovery of standby DB instance has started."),
+    "standby": ("recovery", "Recovery of standby DB instance has completed."),
+    "replicating": ("read replica", "Replication for the Read Replica resumed"),
+    "replication-error": ("read replica", "Replication has stopped. {reason}"),
+    "replication-stopped": ("read replica", "Replication for the Read Replica has been manually stopped."),
+    "replication-terminated": ("read replica", "Replication streaming has been terminated."),
+    "replica-failed": ("read replica", "Read replica creation failed."),
     "renamed": ("configuration change", "Renamed instance from {old} to {new}"),
     "parameter": (
         "configuration change",
@@ -59,6 +103,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "automated-start": ("creation", "Creating automated snapshot"),
     "automated-finish": ("creation", "Automated snapshot created"),
     "snapshot-deleted": ("deletion", "Deleted manual snapshot"),
+    "copy-start": ("notification", "Started copy of snapshot {source} in region {region}"),
+    "copy-finish": ("notification", "Finished copy of snapshot {source} in region {region}"),
+    "copy-from-start": ("notification", "Started copy of snapshot {source} from region {region}"),
+    "copy-from-finish": ("notification", "Finished copy of snapshot {source} from region {region}"),
     "snapshot-restored": ("restoration", "Restored from snapshot to DB instance {instance}"),
     "snapshot-failed": ("failure", "The snapshot could not be made: {reason}"),
 }

@@ -12,11 +12,11 @@ from moto.rds.exceptions import (
 )
 from moto.rds.utils import DbInstanceEngine
 
-from localaws.rds import faults, validation, versions
+from localaws.rds import faults, keys, lineage, validation, versions
 from localaws.rds.backups import automated_backup
 from localaws.rds.models import DBInstance
 from localaws.rds.placement import Placement
-from localaws.rds.work import Delete, Reboot, Restore, Snapshot, Start, Stop
+from localaws.rds.work import Reboot, Recover, Replicate, Restore, Start, Stop
 
 INSTANCE_QUOTA = 40
 USABLE = frozenset({"available", "storage-full", "incompatible-parameters", "incompatible-network"})
@@ -57,7 +57,9 @@ def check_engine(engine: str | None) -> None:
         raise faults.no_capacity(engine, versions.BINARIES.get(engine, f"a server for {engine}"))
 
 
-def create(backend: Any, request: dict[str, Any], restore: Restore | None = None) -> DBInstance:
+def create(
+    backend: Any, request: dict[str, Any], from_data: Restore | Recover | Replicate | None = None
+) -> DBInstance:
     """A new instance with the work that makes it real; `request` has the API's names in snake case."""
     request = {name: value for name, value in request.items() if value is not None}
     instance_id = validation.identifier(request.get("db_instance_identifier"), "DBInstanceIdentifier")
@@ -73,10 +75,13 @@ def create(backend: Any, request: dict[str, Any], restore: Restore | None = None
     given.setdefault("ca_certificate_identifier", versions.CERTIFICATES[0])
     if given["ca_certificate_identifier"] not in versions.CERTIFICATES:
         raise faults.certificate_not_found(given["ca_certificate_identifier"])
-    given |= (
-        _engine(request) | _credentials(request, restored=restore is not None) | _storage(backend, request)
+    given |= _engine(request)
+    given |= _credentials(request, restored=from_data is not None) | _storage(backend, request)
+    given["enable_cloudwatch_logs_exports"] = validation.log_exports(
+        given["engine"], given["engine_version"], list(request.get("enable_cloudwatch_logs_exports") or [])
     )
-    given |= _network(backend, request) | _groups(backend, request, given["engine_version"])
+    network, standby = _network(backend, request)
+    given |= network | _groups(backend, request, given["engine_version"])
     backup, maintenance = validation.windows(
         request.get("preferred_backup_window"), request.get("preferred_maintenance_window")
     )
@@ -89,13 +94,11 @@ def create(backend: Any, request: dict[str, Any], restore: Restore | None = None
         preferred_maintenance_window=maintenance,
         tags=validation.tags(request.get("tags")),
     )
+    instance.standby_zone = standby
     backend.databases[instance_id] = instance
-    if restore is not None:
-        instance.queue(restore)
-    else:
-        instance.queue({"do": "create"})
-        if instance.backup_retention_period:
-            automated_backup(instance)
+    instance.queue(from_data or {"do": "create"})
+    if instance.backup_retention_period:
+        automated_backup(instance)
     return instance
 
 
@@ -154,20 +157,19 @@ def _storage(backend: Any, request: dict[str, Any]) -> dict[str, Any]:
         "storage_type": kind,
         "allocated_storage": size,
         "storage_encrypted": bool(encrypted),
-        "kms_key_id": validation.kms_key(backend, key or "alias/aws/rds") if encrypted else None,
+        "kms_key_id": keys.resolve(backend, key or keys.DEFAULT) if encrypted else None,
     }
 
 
-def _network(backend: Any, request: dict[str, Any]) -> dict[str, Any]:
+def _network(backend: Any, request: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
     if request.get("db_security_groups"):
         raise faults.combination("DB security groups are of EC2-Classic. Use VpcSecurityGroupIds.")
     placement = Placement(backend.account_id, backend.region_name)
     name = request.get("db_subnet_group_name")
     group = backend.describe_db_subnet_groups(name)[0] if name else backend.default_subnet_group()
-    zone = placement.zone(
-        request.get("availability_zone"), group.zones, multi_az=bool(request.get("multi_az"))
-    )
-    return {
+    doubled = bool(request.get("multi_az"))
+    zone = placement.zone(request.get("availability_zone"), group.zones, multi_az=doubled)
+    network = {
         "db_subnet_group_name": group.name,
         "availability_zone": zone,
         "publicly_accessible": placement.publicly_accessible(
@@ -177,6 +179,7 @@ def _network(backend: Any, request: dict[str, Any]) -> dict[str, Any]:
             list(request.get("vpc_security_group_ids") or []), group.vpc_id
         ),
     }
+    return network, placement.standby_zone(zone, group.zones) if doubled else None
 
 
 def _groups(backend: Any, request: dict[str, Any], version: str) -> dict[str, Any]:
@@ -226,6 +229,7 @@ def reboot(backend: Any, instance_id: str, *, failover: bool) -> DBInstance:
     instance = usable(backend, instance_id)
     if failover and not instance.multi_az:
         raise faults.combination("Reboot with failover is only possible for a Multi-AZ DB instance.")
+    keys.check(instance)
     instance.load_parameters()
     instance.resting_status = "available"
     instance.queue(Reboot(do="reboot", failover=failover))
@@ -235,6 +239,12 @@ def reboot(backend: Any, instance_id: str, *, failover: bool) -> DBInstance:
 def stop(backend: Any, instance_id: str, snapshot_id: str | None) -> DBInstance:
     """Stop the server, after a snapshot if one is wanted."""
     instance = usable(backend, instance_id)
+    if instance.is_replica:
+        raise faults.wrong_state("Cannot stop or start a Read-Replica instance")
+    if lineage.replicas_of(instance):
+        raise faults.wrong_state(
+            "Cannot stop or start a database instance that has Read-Replicas. Delete or promote them first."
+        )
     if snapshot_id:
         backend.create_db_snapshot(instance.db_instance_identifier, snapshot_id)
     instance.queue(Stop(do="stop"))
@@ -242,54 +252,13 @@ def stop(backend: Any, instance_id: str, snapshot_id: str | None) -> DBInstance:
 
 
 def start(backend: Any, instance_id: str) -> DBInstance:
-    """Start a stopped server."""
+    """Start a stopped server, or one whose key can be used again."""
     instance = named(backend, instance_id)
-    if instance.status != "stopped":
+    if instance.status not in ("stopped", keys.LOST):
         raise faults.wrong_state(
             f"Instance {instance.db_instance_identifier} is not stopped, it cannot be started."
         )
+    keys.check(instance)
     instance.load_parameters()
     instance.queue(Start(do="start"))
     return instance
-
-
-def delete(
-    backend: Any, instance_id: str, *, skip_final: bool, final_id: str | None, drop_backups: bool
-) -> DBInstance:
-    """Delete the instance, after a final snapshot unless that is skipped."""
-    instance = named(backend, instance_id)
-    _check_deletion(instance, skip_final=skip_final, final_id=final_id)
-    if drop_backups:
-        backend.drop_automated(instance)
-    instance.work = [item for item in instance.work if item["do"] in ("create", "restore", "snapshot")]
-    if final_id:
-        snapshot = backend.new_snapshot(instance, final_id, "manual")
-        instance.queue(Snapshot(do="snapshot", snapshot=snapshot.data_id))
-    if instance.manage_master_user_password:
-        instance.master_user_secret.delete_secret()
-        instance.manage_master_user_password = False
-    instance.queue(Delete(do="delete"))
-    return instance
-
-
-def _check_deletion(instance: DBInstance, *, skip_final: bool, final_id: str | None) -> None:
-    name = instance.db_instance_identifier
-    if instance.status == "deleting":
-        raise faults.wrong_state(f"Instance {name} is already being deleted.")
-    if instance.deletion_protection:
-        raise faults.combination(
-            "Cannot delete protected DB Instance, please disable deletion protection and try again."
-        )
-    if skip_final and final_id:
-        raise faults.combination(
-            "FinalDBSnapshotIdentifier cannot be specified when SkipFinalSnapshot is enabled."
-        )
-    if not skip_final and not final_id:
-        raise faults.combination(
-            "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified."
-        )
-    if final_id and instance.status in ("creating", "failed", "incompatible-restore", "incompatible-network"):
-        raise faults.wrong_state(
-            f"Cannot create a final snapshot of {name} because it is in the {instance.status} state. "
-            "Specify SkipFinalSnapshot."
-        )

@@ -11,16 +11,18 @@ import moto.rds.models as base
 from moto.core.utils import utcnow
 from moto.moto_api._internal import mock_random
 
-from localaws.rds import parameters, versions
+from localaws.rds import lineage, parameters, versions
 from localaws.rds.classes import CLASSES, memory_of
 from localaws.rds.passwords import MasterUserSecret
-from localaws.rds.work import JSON, STATUS, Item, Modify
+from localaws.rds.work import JSON, STATUS, Item, Modify, Source
 
 _NEUTRAL_WINDOWS = {
     "preferred_backup_window": "13:14-13:44",
     "preferred_maintenance_window": "wed:06:38-wed:07:08",
 }
 _RESOURCE_ALPHABET = string.ascii_uppercase + string.digits
+RESTORABLE_LAG = timedelta(seconds=2)
+"""How far LatestRestorableTime stays behind: an archive gets its last segment within this."""
 
 PENDING_NAMES = {
     "allocated_storage": "AllocatedStorage",
@@ -44,6 +46,8 @@ PENDING_NAMES = {
 class DBInstance(base.DBInstance):
     """A DB instance; what it says of itself is what the controller has settled."""
 
+    availability_zone: str
+
     def __init__(self, backend: Any, **given: Any) -> None:
         windows = {name: given.pop(name) for name in _NEUTRAL_WINDOWS}
         managed = given.pop("manage_master_user_password", False)
@@ -64,6 +68,13 @@ class DBInstance(base.DBInstance):
         self.status = "creating"
         self.status_reason: str | None = None
         self.backed_up: datetime | None = None
+        self.down_since: datetime | None = None
+        self.retains_backups = False
+        self.recovered_from: str | None = None
+        self.source: Source | None = None
+        self.source_name: str | None = None
+        self.replication: tuple[str, str] = ("replicating", "")
+        self.standby_zone: str | None = None
         self.parameters_in_force: dict[str, str] = {}
         self.awaiting_reboot: set[str] = set()
         self.group_awaits_reboot = False
@@ -94,6 +105,10 @@ class DBInstance(base.DBInstance):
     def refresh_status(self) -> None:
         """Work out the status from what is still to do."""
         kinds = [item["do"] for item in self.work]
+        if self.resting_status != "stopped":
+            self.down_since = None
+        elif self.down_since is None:
+            self.down_since = utcnow()
         if "delete" in kinds:
             self.status = STATUS["delete"]
         elif self.work_changes().keys() == {"master_user_password"}:
@@ -117,6 +132,8 @@ class DBInstance(base.DBInstance):
         """Let a modification that has happened take effect in the model."""
         for name, value in item["changes"].items():
             setattr(self, name, value)
+        if item["changes"].get("multi_az") is False:
+            self.standby_zone = None
 
     @property
     def master_user_password(self) -> str | None:
@@ -126,6 +143,51 @@ class DBInstance(base.DBInstance):
     @master_user_password.setter
     def master_user_password(self, value: str | None) -> None:
         self._master_user_password = value
+
+    @property
+    def archiving(self) -> bool:
+        """Whether the WAL has to be archived, with what the head of the work brings."""
+        head = self.work[0] if self.work else None
+        if head is not None and head["do"] == "promote":
+            return head["backup_retention_period"] > 0
+        return bool(self.work_changes().get("backup_retention_period", self.backup_retention_period))
+
+    # -- replication
+
+    def follow(self, source: DBInstance) -> None:
+        """Become a read replica of another instance."""
+        self.source, self.is_replica = lineage.place(source), True
+        self.source_name = lineage.name_seen_from(source, self.region)
+
+    def stand_alone(self) -> None:
+        """Be a read replica no longer."""
+        self.source, self.source_name, self.is_replica = None, None, False
+
+    def fail_over(self, zone: str) -> None:
+        """The standby in `zone` is the primary now, and the former primary the standby."""
+        if zone != self.availability_zone:
+            self.standby_zone = self.availability_zone
+            self.availability_zone = zone
+
+    @property
+    def read_replica_source_db_instance_identifier(self) -> str | None:
+        """The source of a replica; of a deleted one the name that it had."""
+        source = lineage.source_of(self)
+        return lineage.name_seen_from(source, self.region) if source else self.source_name
+
+    @property
+    def read_replica_db_instance_identifiers(self) -> list[str]:
+        """The replicas of the instance."""
+        return [lineage.name_seen_from(each, self.region) for each in lineage.replicas_of(self)]
+
+    @property
+    def status_infos(self) -> list[dict[str, Any]]:
+        """StatusInfos of the response: how a replica's replication does."""
+        if not self.is_replica or self.endpoint_address is None:
+            return []
+        status, message = self.replication
+        told = {"StatusType": "read replication", "Status": status, "Normal": status == "replicating"}
+        return [told | ({"Message": message} if message else {})]
 
     # -- parameters
 
@@ -220,12 +282,11 @@ class DBInstance(base.DBInstance):
 
     @property
     def latest_restorable_time(self) -> datetime | None:
-        """Up to five minutes ago; none without automated backups."""
+        """A few seconds ago, or when the instance was stopped; none without automated backups."""
         if not self.backup_retention_period or self.backed_up is None:
             return None
-        now = utcnow()
-        rounded = now - timedelta(minutes=now.minute % 5, seconds=now.second, microseconds=now.microsecond)
-        return max(self.backed_up, rounded)
+        latest = (self.down_since or utcnow() - RESTORABLE_LAG).replace(microsecond=0)
+        return max(self.backed_up, latest)
 
     @property
     def certificate_details(self) -> dict[str, Any]:
@@ -248,8 +309,7 @@ class DBInstance(base.DBInstance):
     @property
     def secondary_availability_zone(self) -> str | None:
         """Zone of the standby of a Multi-AZ instance."""
-        others = [zone for zone in self.db_subnet_group.zones if zone != self.availability_zone]
-        return others[0] if self.multi_az and others else None
+        return self.standby_zone if self.multi_az else None
 
     @property
     def iam_database_authentication_enabled(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from moto.rds.exceptions import DBInstanceAlreadyExists, OptionGroupNotFoundFaultError
 
-from localaws.rds import faults, validation, versions
+from localaws.rds import faults, lineage, replicas, validation, versions
 from localaws.rds.backups import automated_backup
 from localaws.rds.events import Event
 from localaws.rds.instances import check_parameter_group, usable
@@ -26,6 +26,7 @@ _AT_ONCE = (
 )
 _STORAGE = ("storage_type", "allocated_storage", "iops", "storage_throughput")
 _DEFERRABLE = ("db_instance_class", "engine_version", "multi_az", "enable_iam_database_authentication")
+_STARTING = {"db_instance_class": "class-start", "allocated_storage": "storage-start"}
 _RESTARTING = frozenset({"db_instance_class", "engine_version", "port"})
 
 
@@ -33,6 +34,7 @@ def modify(backend: Any, instance_id: str, request: dict[str, Any]) -> DBInstanc
     """Modify an instance as asked; everything is checked before anything changes."""
     request = {name: value for name, value in request.items() if value is not None}
     instance = usable(backend, instance_id)
+    exports = _exports(instance, request)
     at_once = _immediate(backend, instance, request)
     soon = _soon(instance, request)
     later = _deferrable(backend, instance, request)
@@ -41,7 +43,7 @@ def modify(backend: Any, instance_id: str, request: dict[str, Any]) -> DBInstanc
         check_parameter_group(backend, group, versions.family(instance.engine, instance.engine_version))
     for name, value in at_once.items():
         setattr(instance, name, value)
-    _exports(instance, request)
+    instance.enabled_cloudwatch_logs_exports = exports
     soon |= _secret(instance, request)
     if group and group.lower() != instance.group.name:
         _attach(backend, instance, group)
@@ -61,9 +63,16 @@ def begin(instance: DBInstance, changes: dict[str, JSON]) -> None:
         return
     started = not instance.backup_retention_period and changes.get("backup_retention_period")
     restart = not _RESTARTING.isdisjoint(changes)
+    if changes.get("multi_az") and instance.standby_zone is None:
+        zones = instance.db_subnet_group.zones
+        instance.standby_zone = Placement.standby_zone(instance.availability_zone, zones)
     instance.queue(Modify(do="modify", changes=changes, restart=restart))
-    if "db_instance_class" in changes:
-        instance.backend.events.append(Event.of(instance, "class-start"))
+    if "multi_az" in changes:
+        key = "multi-az-start" if changes["multi_az"] else "single-az-start"
+        instance.backend.events.append(Event.of(instance, key))
+    for name, key in _STARTING.items():
+        if name in changes:
+            instance.backend.events.append(Event.of(instance, key))
     if started:
         automated_backup(instance)
 
@@ -113,6 +122,11 @@ def _soon(instance: DBInstance, request: dict[str, Any]) -> dict[str, JSON]:
                 "You can't specify MasterUserPassword for an instance that has "
                 "ManageMasterUserPassword enabled."
             )
+        if instance.is_replica:
+            raise faults.combination(
+                f"Cannot change master user password on an RDS {instance.engine} Read Replica because it "
+                "uses physical replication and therefore cannot differ from its parent."
+            )
         changes["master_user_password"] = validation.password(request["master_user_password"])
     if "db_port_number" in request:
         port = validation.port(request["db_port_number"], instance.port)
@@ -136,15 +150,27 @@ def _deferrable(backend: Any, instance: DBInstance, request: dict[str, Any]) -> 
             request["engine_version"],
             major_allowed=bool(request.get("allow_major_version_upgrade")),
         )
-    days = validation.retention(request.get("backup_retention_period", instance.backup_retention_period))
+    days = _retention(instance, request)
     if bool(days) != bool(instance.backup_retention_period):
         changes["backup_retention_period"] = days
+    if changes.get("multi_az") and not instance.multi_az:
+        Placement.standby_zone(instance.availability_zone, instance.db_subnet_group.zones)
     name = request.get("new_db_instance_identifier")
     if name:
         changes["db_instance_identifier"] = validation.identifier(name, "NewDBInstanceIdentifier")
         if changes["db_instance_identifier"] in backend.databases:
             raise DBInstanceAlreadyExists()
     return changes | _storage(instance, request)
+
+
+def _retention(instance: DBInstance, request: dict[str, Any]) -> int:
+    """Days to keep automated backups, of those that replicas and their sources can have."""
+    days = validation.retention(request.get("backup_retention_period", instance.backup_retention_period))
+    if not days and instance.backup_retention_period and lineage.replicas_of(instance):
+        raise replicas.refused_without_backups(instance)
+    if days and instance.is_replica and not replicas.cascades(instance):
+        raise faults.wrong_state(f"DB Backups not supported on a read replica for engine {instance.engine}")
+    return days
 
 
 def _storage(instance: DBInstance, request: dict[str, Any]) -> dict[str, JSON]:
@@ -169,11 +195,12 @@ def _storage(instance: DBInstance, request: dict[str, Any]) -> dict[str, JSON]:
     return changes
 
 
-def _exports(instance: DBInstance, request: dict[str, Any]) -> None:
+def _exports(instance: DBInstance, request: dict[str, Any]) -> list[str]:
     wanted = request.get("cloudwatch_logs_export_configuration") or {}
     off, on = wanted.get("DisableLogTypes") or [], wanted.get("EnableLogTypes") or []
+    validation.log_exports(instance.engine, instance.engine_version, [*off, *on])
     kept = [name for name in instance.enabled_cloudwatch_logs_exports if name not in off]
-    instance.enabled_cloudwatch_logs_exports = list(dict.fromkeys([*kept, *on]))
+    return list(dict.fromkeys([*kept, *on]))
 
 
 def _secret(instance: DBInstance, request: dict[str, Any]) -> dict[str, JSON]:

@@ -98,6 +98,18 @@ class Placement:
             )
         return asked
 
+    @staticmethod
+    def standby_zone(primary: str, zones: list[str]) -> str:
+        """The zone of a Multi-AZ instance's standby: the one after the primary's that the subnets cover."""
+        others = sorted(zone for zone in zones if zone != primary)
+        if not others:
+            raise RDSClientError(
+                "DBSubnetGroupDoesNotCoverEnoughAZs",
+                "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. "
+                f"Current AZ coverage: {primary}. Add subnets to cover at least 2 AZs.",
+            )
+        return next((zone for zone in others if zone > primary), others[0])
+
     def zones(self) -> list[str]:
         """Availability Zones of the Region."""
         return [zone.name for zone in self._ec2.describe_availability_zones()]

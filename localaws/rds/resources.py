@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import moto.rds.models as base
+from moto.core.utils import utcnow
 from moto.moto_api._internal import mock_random
 
 from localaws.rds.placement import Placement
@@ -48,6 +50,7 @@ class DBSnapshot(base.DBSnapshot):
         self.percent_progress = 0
         self.source_db_snapshot_identifier: str | None = None
         self.source_region: str | None = None
+        self.finished: datetime | None = None
         for name in (
             "availability_zone",
             "license_model",
@@ -60,9 +63,14 @@ class DBSnapshot(base.DBSnapshot):
         self.vpc_id = database.vpc_id
         self.snapshot_target = "region"
 
+    def shared_with(self, account_id: str) -> bool:
+        """Whether another account may restore and copy it."""
+        return not {account_id, "all"}.isdisjoint(self.attributes["restore"])
+
     def complete(self) -> None:
         """The data are there."""
         self.status, self.percent_progress, self.work = "available", 100, []
+        self.finished = utcnow()
 
 
 class DBParameterGroup(base.DBParameterGroup):

@@ -6,10 +6,22 @@ from datetime import datetime
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
+from moto.rds.exceptions import DBInstanceNotFoundError
 from moto.rds.models import rds_backends
 from moto.rds.responses import RDSResponse as MotoResponse
 
-from localaws.rds import classes, events, faults, groups, logs, parameters, validation, versions
+from localaws.rds import (
+    backups,
+    classes,
+    events,
+    faults,
+    groups,
+    logs,
+    parameters,
+    snapshots,
+    validation,
+    versions,
+)
 from localaws.rds.instances import INSTANCE_QUOTA
 from localaws.rds.pages import filter_values, filters, page
 from localaws.rds.placement import Placement
@@ -62,8 +74,63 @@ class RDSResponse(MotoResponse):
 
     def promote_read_replica(self) -> ActionResult:
         """PromoteReadReplica."""
-        instance = self.backend.describe_db_instances(self.params.get("DBInstanceIdentifier"))[0]
-        raise faults.wrong_state(f"DB instance {instance.db_instance_identifier} is not a read replica.")
+        return ActionResult({"DBInstance": self.backend.promote_read_replica(self.params)})
+
+    def describe_db_instance_automated_backups(self) -> ActionResult:
+        """DescribeDBInstanceAutomatedBackups."""
+        return ActionResult(page("DBInstanceAutomatedBackups", self._automated_backups(), self.params))
+
+    def _automated_backups(self) -> list[dict[str, Any]]:
+        name, resource_id, arn = (
+            self.params.get(key)
+            for key in ("DBInstanceIdentifier", "DbiResourceId", "DBInstanceAutomatedBackupsArn")
+        )
+        if resource_id or arn:
+            found = [backups.find(self.backend, resource_id, arn)]
+        else:
+            found = backups.described(self.backend)
+        if name:
+            found = [each for each in found if each.db_instance_identifier == name.lower()]
+            if not found and name.lower() not in self.backend.databases:
+                raise DBInstanceNotFoundError(name)
+        known = {
+            "status": lambda each, values: each["Status"] in values,
+            "db-instance-id": lambda each, values: (
+                not {
+                    each["DBInstanceIdentifier"],
+                    each["DBInstanceArn"],
+                }.isdisjoint(values)
+            ),
+            "dbi-resource-id": lambda each, values: each["DbiResourceId"] in values,
+        }
+        return filters(self.params, known, [backups.tell(each) for each in found])
+
+    def delete_db_instance_automated_backup(self) -> ActionResult:
+        """DeleteDBInstanceAutomatedBackup."""
+        resource_id = self.params.get("DbiResourceId")
+        arn = self.params.get("DBInstanceAutomatedBackupsArn")
+        if (resource_id is None) == (arn is None):
+            raise faults.combination(
+                "Specify exactly one of DbiResourceId and DBInstanceAutomatedBackupsArn."
+            )
+        deleted = backups.delete(self.backend, resource_id, arn)
+        return ActionResult({"DBInstanceAutomatedBackup": deleted})
+
+    def describe_db_snapshot_attributes(self) -> ActionResult:
+        """DescribeDBSnapshotAttributes."""
+        return _attributes(self.backend.get_db_snapshot(self.params["DBSnapshotIdentifier"]))
+
+    def modify_db_snapshot_attribute(self) -> ActionResult:
+        """ModifyDBSnapshotAttribute."""
+        return _attributes(
+            snapshots.share(
+                self.backend,
+                self.params["DBSnapshotIdentifier"],
+                self.params["AttributeName"],
+                list(self.params.get("ValuesToAdd") or []),
+                list(self.params.get("ValuesToRemove") or []),
+            )
+        )
 
     def describe_db_snapshots(self) -> ActionResult:
         """DescribeDBSnapshots."""
@@ -276,3 +343,12 @@ class RDSResponse(MotoResponse):
 
     def _placement(self) -> Placement:
         return Placement(self.current_account, self.region)
+
+
+def _attributes(snapshot: Any) -> ActionResult:
+    listed = [
+        {"AttributeName": name, "AttributeValues": list(values)}
+        for name, values in snapshot.attributes.items()
+    ]
+    answer = {"DBSnapshotIdentifier": snapshot.db_snapshot_identifier, "DBSnapshotAttributes": listed}
+    return ActionResult({"DBSnapshotAttributesResult": answer})

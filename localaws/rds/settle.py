@@ -11,6 +11,7 @@ from typing import Any
 
 from moto.core.utils import utcnow
 
+from localaws.rds import backups, deletion, growth, keys, replicas, snapshots
 from localaws.rds.backups import announce_backup
 from localaws.rds.events import Event
 
@@ -23,9 +24,14 @@ def created(backend: Any, *, resource_id: str, address: str, port: int, engine_v
     item = instance.work[0] if instance.work else None
     instance.engine_version = engine_version
     _place(instance, address, port)
-    if instance.finish("create", "restore") is None:
+    if instance.finish("create", "restore", "replicate", "recover") is None:
         return
     _tell(instance, "created")
+    if item is not None and item["do"] == "replicate":
+        _tell(instance, "replicating")
+    if item is not None and item["do"] == "recover":
+        facts = {"source": instance.recovered_from, "target": instance.db_instance_identifier}
+        _tell(instance, "recovered-from", **facts)
     if item is not None and item["do"] == "restore":
         source = _snapshot(backend, item["snapshot"])
         _tell(instance, "restored", snapshot=source.db_snapshot_identifier if source else item["snapshot"])
@@ -70,8 +76,11 @@ def modified(backend: Any, *, resource_id: str, address: str, port: int) -> None
         if instance.resting_status in ("incompatible-parameters", "storage-full"):
             instance.resting_status = "available"
             instance.refresh_status()
-    if not instance.backup_retention_period:
-        backend.drop_automated(instance)
+    if "allocated_storage" in item["changes"] and instance.resting_status == "storage-full":
+        instance.resting_status = "available"
+        instance.refresh_status()
+    if item["changes"].get("backup_retention_period") == 0:
+        backups.drop(instance)
     announce_backup(instance)
     if instance.db_instance_identifier != before:
         backend.databases[instance.db_instance_identifier] = backend.databases.pop(before)
@@ -110,7 +119,7 @@ def deleted(backend: Any, *, resource_id: str) -> None:
     instance = _instance(backend, resource_id)
     if instance is not None:
         _tell(instance, "deleted")
-        backend.databases.pop(instance.db_instance_identifier)
+        deletion.gone(backend, instance)
 
 
 def failed(backend: Any, *, resource_id: str, do: str, status: str, reason: str) -> None:
@@ -124,7 +133,9 @@ def failed(backend: Any, *, resource_id: str, do: str, status: str, reason: str)
     instance.finish(do)
     if item is not None and item["do"] == "snapshot":
         snapshot_failed(backend, snapshot=item["snapshot"], reason=reason)
-    if status == "failed" and do in ("create", "restore"):
+    if do == "replicate":
+        _tell(instance, "replica-failed")
+    if status == "failed" and do in ("create", "restore", "replicate", "recover"):
         for left in [each for each in instance.work if each["do"] == "snapshot"]:
             instance.work.remove(left)
             snapshot_failed(backend, snapshot=left["snapshot"], reason=reason)
@@ -195,7 +206,7 @@ def snapshot_copied(backend: Any, *, snapshot: str) -> None:
         backend.discard(snapshot)
     elif found.status == "creating":
         found.complete()
-        _tell(found, "manual-finish")
+        snapshots.tell_copy(found, "finish")
 
 
 def snapshot_failed(backend: Any, *, snapshot: str, reason: str) -> None:
@@ -210,6 +221,90 @@ def discarded(backend: Any, *, snapshot: str) -> None:
     """The folder of a snapshot that nothing refers to is gone."""
     if snapshot in backend.discarded:
         backend.discarded.remove(snapshot)
+
+
+def archive_discarded(backend: Any, *, resource_id: str) -> None:
+    """The archived WAL of a resource without automated backups is gone."""
+    if resource_id in backend.dropped_archives:
+        backend.dropped_archives.remove(resource_id)
+
+
+def promoted(backend: Any, *, resource_id: str) -> None:
+    """The server of a read replica is a standalone one."""
+    instance = _instance(backend, resource_id)
+    if instance is not None:
+        replicas.promoted(instance)
+
+
+def replication(backend: Any, *, resource_id: str, status: str, message: str) -> None:
+    """How the replication of a read replica does."""
+    instance = _instance(backend, resource_id)
+    if instance is not None:
+        replicas.replicates(instance, status, message)
+
+
+def failed_over(backend: Any, *, resource_id: str, zone: str, reason: str) -> None:
+    """The standby of a Multi-AZ instance is the primary; a reboot with failover is done by that."""
+    instance = _instance(backend, resource_id)
+    if instance is None:
+        return
+    head = instance.work[0] if instance.work else None
+    asked = head is not None and head["do"] == "reboot" and head["failover"]
+    if not asked and zone == instance.availability_zone:
+        return
+    instance.fail_over(zone)
+    if asked:
+        instance.finish("reboot")
+    elif instance.resting_status in ("rebooting", "starting"):
+        instance.resting_status = "available"
+        instance.refresh_status()
+    _tell(instance, "failover-start")
+    _tell(instance, "restarted")
+    _tell(instance, "failover")
+    if reason:
+        backend.events.append(Event.note(instance, reason, ["failover"]))
+
+
+def backup_due(backend: Any, *, resource_id: str) -> None:
+    """The backup window is open: the day's automated snapshot is taken."""
+    instance = _instance(backend, resource_id)
+    if instance is not None and backups.due(instance, utcnow()):
+        backups.automated_backup(instance)
+
+
+def backups_expired(backend: Any, *, resource_id: str) -> None:
+    """Automated backups are older than they are kept."""
+    backups.expire(backend, resource_id)
+
+
+def storage_low(backend: Any, *, resource_id: str, free_percent: int) -> None:
+    """Little of the storage is free."""
+    instance = _instance(backend, resource_id)
+    if instance is not None:
+        growth.low(instance, free_percent)
+
+
+def storage_full(backend: Any, *, resource_id: str) -> None:
+    """The data have taken all of the storage."""
+    instance = _instance(backend, resource_id)
+    if instance is not None:
+        growth.full(instance)
+
+
+def outgrown(backend: Any, *, resource_id: str) -> None:
+    """Storage autoscaling has to grow the storage."""
+    instance = _instance(backend, resource_id)
+    if instance is not None:
+        growth.grow(instance)
+
+
+def key_lost(backend: Any, *, resource_id: str) -> None:
+    """The KMS key of an encrypted instance cannot be used any more."""
+    instance = _instance(backend, resource_id)
+    if instance is not None and instance.resting_status != keys.LOST:
+        instance.resting_status = keys.LOST
+        instance.refresh_status()
+        _tell(instance, "key-lost", name=instance.db_instance_identifier)
 
 
 SETTLEMENTS: dict[str, Callable[..., None]] = {
@@ -233,6 +328,16 @@ SETTLEMENTS: dict[str, Callable[..., None]] = {
         snapshot_copied,
         snapshot_failed,
         discarded,
+        archive_discarded,
+        promoted,
+        replication,
+        failed_over,
+        backup_due,
+        backups_expired,
+        storage_low,
+        storage_full,
+        outgrown,
+        key_lost,
     )
 }
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, cast
 
 from moto.rds.exceptions import (
     DBSnapshotAlreadyExistsError,
+    DBSnapshotNotFoundFault,
     InvalidParameterValue,
     RDSClientError,
     SnapshotQuotaExceededFault,
@@ -13,7 +15,7 @@ from moto.rds.exceptions import (
 from moto.rds.models import rds_backends
 from moto.rds.utils import split_arn
 
-from localaws.rds import faults, instances, validation
+from localaws.rds import backups, faults, instances, keys, validation
 from localaws.rds.events import Event
 from localaws.rds.models import DBInstance
 from localaws.rds.resources import DBSnapshot
@@ -50,6 +52,7 @@ def take(backend: Any, instance_id: str, snapshot_id: str, tags: list[Any] | Non
             f"Cannot create a snapshot because the database instance {instance.db_instance_identifier} "
             "is not currently in the available state."
         )
+    keys.check(instance)
     snapshot = new(backend, instance, snapshot_id, "manual", validation.tags(tags))
     instance.queue(Snapshot(do="snapshot", snapshot=snapshot.data_id))
     return snapshot
@@ -77,36 +80,68 @@ def _check_room(backend: Any, snapshot_id: str) -> None:
         raise SnapshotQuotaExceededFault()
 
 
+def find(backend: Any, name: str) -> DBSnapshot:
+    """A snapshot by its identifier or ARN; another account's if it is shared with this one."""
+    if not name.startswith("arn:"):
+        found: DBSnapshot = backend.get_db_snapshot(name)
+        return found
+    if name.count(":") < 6 or split_arn(name)[2] != "snapshot":
+        raise faults.identifier("DBSnapshotIdentifier")
+    region, account, _, identifier = split_arn(name)
+    known = rds_backends[account][region].database_snapshots if account in rds_backends else {}
+    shared = known.get(identifier)
+    if shared is None or not (account == backend.account_id or shared.shared_with(backend.account_id)):
+        raise DBSnapshotNotFoundFault(name)
+    return cast(DBSnapshot, shared)
+
+
 def copy(backend: Any, source_id: str, target_id: str, request: dict[str, Any]) -> DBSnapshot:
     """A manual copy of a snapshot, of this Region or another."""
     target_id = validation.snapshot_identifier(target_id, "TargetDBSnapshotIdentifier")
-    if source_id.startswith("arn:") and ":snapshot:" not in source_id:
-        raise faults.identifier("SourceDBSnapshotIdentifier")
     _check_room(backend, target_id)
     key = request.get("kms_key_id")
-    key = validation.kms_key(backend, key) if key else None
-    source: DBSnapshot = backend.get_db_snapshot(source_id)
+    key = keys.resolve(backend, key) if key else None
+    source = find(backend, source_id)
+    _check_copy(backend, source, key)
+    tags = validation.tags(request.get("tags")) or (source.tags if request.get("copy_tags") else [])
+    target = DBSnapshot(
+        backend, source.database, target_id, "manual", tags, source.original_snapshot_create_time, key
+    )
+    target.tags = tags
+    target.source_db_snapshot_identifier = source.arn
+    target.source_region = source.region if source.region != backend.region_name else None
+    target.work = [Copy(do="copy", source=source.data_id)]
+    backend.database_snapshots[target_id] = target
+    tell_copy(target, "start")
+    return target
+
+
+def _check_copy(backend: Any, source: DBSnapshot, key: str | None) -> None:
     if source.status != "available":
         raise _wrong_state(
             f"Cannot copy the snapshot {source.db_snapshot_identifier} because it is not currently "
             "in the available state."
         )
-    if source.encrypted and source.region != backend.region_name and key is None:
-        raise faults.combination(
-            "KmsKeyId of the destination Region must be specified when an encrypted snapshot is copied "
-            "across Regions."
-        )
-    tags = validation.tags(request.get("tags")) or (source.tags if request.get("copy_tags") else [])
-    target = DBSnapshot(
-        backend, source.database, target_id, "manual", tags, source.original_snapshot_create_time, key
-    )
-    if not tags:
-        target.tags = []
-    target.source_db_snapshot_identifier = source.arn
-    target.source_region = source.region if source.region != backend.region_name else None
-    target.work = [Copy(do="copy", source=source.data_id)]
-    backend.database_snapshots[target_id] = target
-    return target
+    keys.check(source)
+    if source.encrypted and key is None:
+        if source.region != backend.region_name:
+            raise faults.combination(
+                "KmsKeyId of the destination Region must be specified when an encrypted snapshot is copied "
+                "across Regions."
+            )
+        if source.account_id != backend.account_id:
+            raise faults.combination(
+                "KmsKeyId of this account must be specified when another account's encrypted snapshot is "
+                "copied."
+            )
+
+
+def tell_copy(target: DBSnapshot, stage: str) -> None:
+    """Tell that a copy has started or is finished, as AWS does within a Region and across."""
+    source = str(target.source_db_snapshot_identifier).rpartition(":snapshot:")[2]
+    key = f"copy-from-{stage}" if target.source_region else f"copy-{stage}"
+    region = target.source_region or target.region
+    target.backend.events.append(Event.of(target, key, source=source, region=region))
 
 
 def delete(backend: Any, snapshot_id: str) -> DBSnapshot:
@@ -119,49 +154,27 @@ def delete(backend: Any, snapshot_id: str) -> DBSnapshot:
         raise _wrong_state(
             f"Cannot delete the snapshot {name} because it is not currently in the available state."
         )
-    if snapshot.data_id in _in_use():
+    if snapshot.data_id in backups.sources_in_use():
         raise _wrong_state(f"Cannot delete the snapshot {name} because it is being restored or copied.")
-    remove(backend, snapshot)
+    backups.remove(backend, snapshot)
     backend.events.append(Event.of(snapshot, "snapshot-deleted"))
     return snapshot
 
 
-def remove(backend: Any, snapshot: DBSnapshot) -> None:
-    """Take a snapshot out of the model."""
-    del backend.database_snapshots[snapshot.db_snapshot_identifier]
-    backend.discard(snapshot.data_id)
-    snapshot.status = "deleted"
-
-
-def drop_automated(backend: Any, instance: DBInstance) -> None:
-    """Remove an instance's automated snapshots, and the ones that are still to be taken."""
-    for snapshot in list(backend.database_snapshots.values()):
-        if snapshot.snapshot_type == "automated" and snapshot.dbi_resource_id == instance.dbi_resource_id:
-            remove(backend, snapshot)
-            instance.work = [item for item in instance.work if item.get("snapshot") != snapshot.data_id]
-    instance.backed_up = None
-
-
 def restore(backend: Any, snapshot_id: str, overrides: dict[str, Any]) -> DBInstance:
     """A new instance with the data of a snapshot."""
-    if snapshot_id.startswith("arn:") and split_arn(snapshot_id)[2] != "snapshot":
-        raise faults.identifier("DBSnapshotIdentifier")
-    snapshot: DBSnapshot = backend.get_db_snapshot(snapshot_id)
+    snapshot = find(backend, snapshot_id)
+    if snapshot.region != backend.region_name:
+        raise DBSnapshotNotFoundFault(snapshot_id)
     if snapshot.status != "available":
         raise _wrong_state(
             f"Cannot restore from the snapshot {snapshot.db_snapshot_identifier} because it is not currently "
             "in the available state."
         )
-    overrides = {name: value for name, value in overrides.items() if value is not None}
-    _check_overrides(snapshot, overrides)
-    source = snapshot.database
-    request = {name: getattr(source, name) for name in _KEPT} | overrides
-    if "storage_type" in overrides and overrides["storage_type"] != source.storage_type:
-        request |= {name: overrides.get(name) for name in ("iops", "storage_throughput")}
-    request |= {
+    keys.check(snapshot)
+    request = inherited(snapshot.database, overrides) | {
         "storage_encrypted": snapshot.encrypted,
         "kms_key_id": snapshot.kms_key_id if snapshot.encrypted else None,
-        "master_user_password": source._master_user_password,
     }
     managed = bool(overrides.get("manage_master_user_password"))
     item = Restore(do="restore", snapshot=snapshot.data_id, set_password=managed)
@@ -172,27 +185,56 @@ def restore(backend: Any, snapshot_id: str, overrides: dict[str, Any]) -> DBInst
     return instance
 
 
-def _check_overrides(snapshot: DBSnapshot, overrides: dict[str, Any]) -> None:
-    if overrides.get("allocated_storage", snapshot.allocated_storage) < snapshot.allocated_storage:
+def inherited(source: DBInstance, overrides: dict[str, Any]) -> dict[str, Any]:
+    """What to create an instance with that gets the data of another: its attributes, or what is wished.
+
+    As on AWS it is in one zone, with default groups and without Secrets Manager unless the request says so.
+    """
+    overrides = {name: value for name, value in overrides.items() if value is not None}
+    _check_overrides(source, overrides)
+    request = {name: getattr(source, name) for name in _KEPT} | overrides
+    if "storage_type" in overrides and overrides["storage_type"] != source.storage_type:
+        request |= {name: overrides.get(name) for name in ("iops", "storage_throughput")}
+    return request | {
+        "storage_encrypted": source.storage_encrypted,
+        "kms_key_id": source.kms_key_id if source.storage_encrypted else None,
+        "master_user_password": source._master_user_password,
+    }
+
+
+def _check_overrides(source: DBInstance, overrides: dict[str, Any]) -> None:
+    if overrides.get("allocated_storage", source.allocated_storage) < source.allocated_storage:
         raise InvalidParameterValue(
             "The allocated storage size can't be less than the source snapshot or backup size."
         )
-    if overrides.get("engine", snapshot.engine) != snapshot.engine:
+    if overrides.get("engine", source.engine) != source.engine:
         raise faults.combination(
-            f"The engine {overrides['engine']} does not match the snapshot's engine {snapshot.engine}."
+            f"The engine {overrides['engine']} does not match the source's engine {source.engine}."
         )
     if overrides.pop("db_name", None):
         raise faults.combination("DBName must be null when Restoring for this Engine.")
 
 
-def _in_use() -> set[str]:
-    used: set[str] = set()
-    for _, _, backend in rds_backends.iter_backends():
-        holders = [*backend.databases.values(), *backend.database_snapshots.values()]
-        for item in (item for holder in holders for item in getattr(holder, "work", [])):
-            if item["do"] in ("restore", "copy"):
-                used.add(item.get("snapshot") or item["source"])
-    return used
+def share(backend: Any, name: str, attribute: str, add: list[str], remove: list[str]) -> DBSnapshot:
+    """Let other accounts restore and copy a manual snapshot, or no longer."""
+    snapshot: DBSnapshot = backend.get_db_snapshot(name)
+    if snapshot.snapshot_type != "manual":
+        raise faults.identifier("DBSnapshotIdentifier")
+    if attribute != "restore":
+        raise faults.invalid(f"Invalid snapshot attribute {attribute}")
+    for account in add:
+        if account != "all" and not re.fullmatch(r"\d{12}", account):
+            raise faults.invalid(f"Invalid account: {account}. Use 12 digits, or all.")
+    if snapshot.encrypted and add:
+        if "all" in add:
+            raise faults.combination("Encrypted snapshots cannot be shared publicly.")
+        if keys.is_default(backend, str(snapshot.kms_key_id)):
+            raise faults.combination(
+                "Sharing snapshots encrypted with the default service key for RDS is currently not "
+                "supported. Copy the snapshot with a key of your own, then share the copy."
+            )
+    snapshot.modify_attribute(attribute, add, remove)
+    return snapshot
 
 
 def _wrong_state(message: str) -> RDSClientError:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
-
-from moto.rds.exceptions import RDSClientError
 
 from localaws.rds import faults
 from localaws.rds.classes import CLASSES, GP3_THRESHOLD, STORAGE, Storage
@@ -54,6 +52,16 @@ RESERVED_DATABASES = frozenset(
         "asc",
     ]
 )
+
+_MYSQL_LOGS = ("audit", "error", "general", "iam-db-auth-error", "slowquery")
+LOG_TYPES: dict[str, tuple[str, ...]] = {
+    "postgres": ("postgresql", "upgrade", "iam-db-auth-error"),
+    "aurora-postgresql": ("postgresql", "instance", "iam-db-auth-error"),
+    "mysql": _MYSQL_LOGS,
+    "mariadb": _MYSQL_LOGS,
+    "aurora-mysql": (*_MYSQL_LOGS, "instance"),
+}
+"""What each engine can export to CloudWatch Logs."""
 
 
 def identifier(value: str | None, parameter: str, *, longest: int = 63) -> str:
@@ -225,6 +233,26 @@ def in_maintenance(window: str, now: datetime) -> bool:
     return (minute - start) % (7 * _DAY) < length
 
 
+def backup_window_opened(window: str, now: datetime) -> datetime | None:
+    """When the backup window that is open at a moment (UTC) has opened; None while it is closed."""
+    start, length = _backup(window)
+    minutes = (now.hour * 60 + now.minute - start) % _DAY
+    if minutes >= length:
+        return None
+    return (now - timedelta(minutes=minutes)).replace(second=0, microsecond=0)
+
+
+def log_exports(engine: str, version: str, names: list[str]) -> list[str]:
+    """Log types that the engine can export to CloudWatch Logs."""
+    for name in names:
+        if name not in LOG_TYPES.get(engine, ()):
+            raise faults.combination(
+                f"You cannot use the log types '{name}' with engine version {engine} {version}. "
+                "For supported log types, see the documentation."
+            )
+    return list(dict.fromkeys(names))
+
+
 def _overlap(backup: str, maintenance: str) -> bool:
     first, first_length = _backup(backup)
     second, second_length = _maintenance(maintenance)
@@ -280,23 +308,3 @@ def tags(given: list[Any] | None) -> list[dict[str, str]]:
         if tag["Key"].lower().startswith("aws:"):
             raise faults.invalid(f"Invalid tag key: {tag['Key']}. Keys that start with aws: are reserved.")
     return plain
-
-
-def kms_key(backend: Any, key_id: str) -> str:
-    """ARN of a KMS key that exists and is enabled."""
-    refusal = RDSClientError(
-        "KMSKeyNotAccessibleFault",
-        f"The specified KMS key [{key_id}] does not exist, is not enabled or you do not have permissions "
-        "to access it.",
-    )
-    alias = backend.kms.get_alias_name(key_id)
-    if alias.startswith("alias/") and backend.kms.get_key_id_from_alias(alias) is None:
-        raise refusal
-    try:
-        arn = backend._validate_kms_key(key_id)
-        key = backend.kms.describe_key(arn)
-    except KeyError:
-        raise refusal from None
-    if key.key_state != "Enabled":
-        raise refusal
-    return str(arn)

@@ -8,6 +8,7 @@ from typing import Any
 from localaws.engines.binaries import find_all
 from localaws.rds import faults
 from localaws.rds.host import HOST
+from localaws.rds.validation import LOG_TYPES
 
 CERTIFICATES = ["rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1"]
 LICENCES = {"postgres": "postgresql-license"}
@@ -123,9 +124,7 @@ def describe(each: EngineVersion) -> dict[str, Any]:
         "DBEngineDescription": each.description.rsplit(" ", 1)[0],
         "DBEngineVersionDescription": each.description,
         "ValidUpgradeTarget": _targets(each),
-        "ExportableLogTypes": ["postgresql", "upgrade", "iam-db-auth-error"]
-        if "postgres" in each.engine
-        else [],
+        "ExportableLogTypes": list(LOG_TYPES.get(each.engine, ())),
         "SupportsLogExportsToCloudwatchLogs": True,
         "SupportsReadReplica": postgres,
         "SupportedEngineModes": ["provisioned"],
