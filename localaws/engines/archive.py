@@ -21,7 +21,7 @@ from localaws.engines.standby import apply
 ARCHIVE_DEADLINE = 30.0
 PLACE = re.compile(r"^START WAL LOCATION: .*\(file ([0-9A-F]{24})\)", re.MULTILINE)
 WAL_FILE = re.compile(r"\.?[0-9A-F]{8}([0-9A-F]{16})(\.|$)")
-"""A finished WAL file, the last one of a timeline, or one whose copy was cut short; not a timeline's history."""
+"""A WAL file, one that a promotion cut short, or one whose copy was; not a timeline's history."""
 STATISTICS = "SELECT archived_count, failed_count, last_archived_time, last_failed_time FROM pg_stat_archiver"
 
 

@@ -23,6 +23,7 @@ from localaws.engines.controlfile import floors
 from localaws.engines.pidfile import PidFile
 from localaws.engines.process import EngineFailed
 from localaws.engines.rights import ADMIN, database_statements, master_statements
+from localaws.engines.role import Role
 from localaws.engines.spread import spread
 from localaws.engines.template import template_for
 
@@ -30,6 +31,7 @@ START_DEADLINE = 120.0
 STOP_DEADLINE = 20.0
 QUIET = "-c log_statement=none -c log_min_duration_statement=-1 -c log_duration=off"
 PENDING = "SELECT name FROM pg_settings WHERE pending_restart ORDER BY 1"
+SEVERE = re.compile("FATAL|PANIC|error:")
 COMPLAINT = re.compile("FATAL|PANIC|DETAIL|HINT|error:")
 LIMITS_TOO_SMALL = "insufficient parameter settings"
 SOCKET_NAME = ".s.PGSQL.5432"
@@ -65,8 +67,9 @@ class PostgresServer:
     @property
     def pid(self) -> int | None:
         """Process id of the postmaster, when one runs."""
-        if self._process is not None:
-            return self._process.pid if self._process.poll() is None else None
+        started = self._process
+        if started is not None:
+            return started.pid if started.poll() is None else None
         found = PidFile.read(self.data)
         return found.pid if found is not None and process.works_in(found.pid, self.data) else None
 
@@ -170,13 +173,15 @@ class PostgresServer:
         _clear_leftovers(self.data)
         private_folder(self.sockets, self.account)
         private_folder(self.home / "log", self.account)
-        self.write_role()
+        part = self.write_role()
         command = [self.binaries.program("postgres"), "-D", self.data, "-k", self.sockets]
         output = self.home / "startup.log"
+        # in recovery to a moment "standby" does not mean that it answers
+        awaited = ("ready",) if part.recovery is not None else ("ready", "standby")
         self._process = process.spawn(command, output=output, account=self.account, cwd=self.home)
         for _ in process.polling(deadline):
             found = PidFile.read(self.data)
-            if found is not None and found.pid == self._process.pid and found.ready:
+            if found is not None and found.pid == self._process.pid and found.status in awaited:
                 return
             if self._process.poll() is not None:
                 raise EngineFailed(f"PostgreSQL did not start: {self._last_words()}")
@@ -185,20 +190,20 @@ class PostgresServer:
             f"PostgreSQL did not become ready within {deadline:.0f} s: see {self.home / 'log'}"
         )
 
-    def write_role(self) -> None:
-        """Write what the server's role demands of its configuration."""
+    def write_role(self) -> Role:
+        """Write what the server's role demands of its configuration, and return the role."""
         limits = floors(self.data, self.binaries) if role.is_standby(self.home) else {}
-        part = role.Role.load(self.home)
+        part = Role.load(self.home)
         role.write(part, self.home, self.account, durable=self.durable, floors=limits)
+        return part
 
     def _last_words(self) -> str:
         """Return the server's own explanation of why it ended."""
         # before its log collector runs, a server complains on its standard error
         for path in (self.home / "startup.log", self.log):
             lines = path.read_text(errors="replace").splitlines() if path.exists() else []
-            complaints = [line for line in lines if COMPLAINT.search(line)]
-            if complaints:
-                return " ".join(complaints[-3:])
+            if any(map(SEVERE.search, lines)):
+                return " ".join([line for line in lines if COMPLAINT.search(line)][-3:])
         return f"see {self.home / 'log'}"
 
     def stop(self, *, immediate: bool = False) -> None:

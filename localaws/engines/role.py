@@ -130,7 +130,7 @@ def become(data: Path, signal: str | None, account: Account | None) -> None:
 
 
 def archive_command(folder: Path, *, durable: bool) -> str:
-    """Return the command that copies a finished WAL file, whole or not at all; the same file twice is fine."""
+    """Return the command that copies a WAL file, whole or not at all; the same file twice is fine."""
     place = _quoted(folder)
     target, unfinished = f"{place}/%f", f"{place}/.%f.$$"
     keep = f" && sync {unfinished}" if durable else ""
