@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_network
 from typing import TYPE_CHECKING
 
-from localaws.bridge.ec2 import Ec2View, Group, Host, Rule, Subnet
+from localaws.bridge.ec2 import NOWHERE, Ec2View, Group, Host, Rule, Subnet
 
 if TYPE_CHECKING:
     from localaws.control import ControlPlane
@@ -15,13 +15,25 @@ OUTSIDE_IP = "203.0.113.10"
 """The notebook's address on the internet, as security groups see it."""
 
 _NAMED = 3
+_INTERFACE = -6
+"""Which address of its subnet a function's network interface has."""
+
+
+@dataclass(frozen=True)
+class Interface:
+    """What a Lambda function has in a VPC; one without groups stands wherever the target lets somebody in."""
+
+    function: str
+    subnet_ids: tuple[str, ...] = ()
+    security_group_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a connection comes from: an EC2 instance, or (None) the notebook outside of the VPC."""
+    """Where a connection comes from: an EC2 instance, a function in a VPC, or (None) the notebook outside."""
 
     instance_id: str | None = None
+    interface: Interface | None = None
 
 
 OUTSIDE = Origin()
@@ -61,6 +73,8 @@ class Network:
             view = Ec2View.of(self._control, target.account_id, target.region)
             if view is None:
                 return _refuse(target, f"its VPC {target.vpc_id} does not exist any more")
+            if origin.interface is not None:
+                return _from_function(view, origin.interface, target)
             if origin.instance_id is None:
                 return _from_outside(view, target)
             host = view.host(origin.instance_id)
@@ -70,11 +84,15 @@ class Network:
 
     def address(self, origin: Origin, target: Target) -> str:
         """Return the address that the target sees: the host's private one, or the notebook's public one."""
-        if origin.instance_id is None:
+        if origin.instance_id is None and origin.interface is None:
             return OUTSIDE_IP
         with self._control.lock:
             view = Ec2View.of(self._control, target.account_id, target.region)
-            host = view.host(origin.instance_id) if view else None
+            if view is None:
+                return OUTSIDE_IP
+            if origin.interface is not None:
+                return _as_host(view, origin.interface, target).private_ip
+            host = view.host(origin.instance_id) if origin.instance_id else None
             return host.private_ip if host else OUTSIDE_IP
 
 
@@ -110,14 +128,50 @@ def _routed_out(view: Ec2View, subnet: Subnet) -> bool:
     return best.gateway_id is not None and view.gateway_attached(best.gateway_id, subnet.vpc_id)
 
 
-def _from_host(view: Ec2View, host: Host, target: Target) -> Refusal | None:
+def _from_function(view: Ec2View, interface: Interface, target: Target) -> Refusal | None:
+    if interface.security_group_ids:
+        return _from_host(view, _as_host(view, interface, target), target, "function")
+    groups = [group for group in map(view.group, target.security_group_ids) if group]
+    rules = [rule for group in groups for rule in group.ingress if rule.covers(target.port)]
+    if any(rule.group_id or _meets(view, rule, target) for rule in rules):
+        return None
+    return _refuse(
+        target,
+        f"its security group {_list(target.security_group_ids)} lets nothing of {target.vpc_id} connect to "
+        f"port {target.port}, so no place there would do for {interface.function}. Admit a security group "
+        "with authorize_security_group_ingress",
+    )
+
+
+def _meets(view: Ec2View, rule: Rule, target: Target) -> bool:
+    """Whether a rule admits addresses of the target's own subnets."""
+    subnets = [ip_network(subnet.cidr) for subnet in view.subnets(target.subnet_ids)]
+    return any(ip_network(cidr).overlaps(subnet) for cidr in view.cidrs(rule) for subnet in subnets)
+
+
+def _as_host(view: Ec2View, interface: Interface, target: Target) -> Host:
+    """The host that a function's network interface amounts to."""
+    subnets = view.subnets(interface.subnet_ids or target.subnet_ids)
+    return Host(
+        id=interface.function,
+        state="running",
+        vpc_id=subnets[0].vpc_id if subnets else "",
+        subnet_id=subnets[0].id if subnets else "",
+        private_ip=str(ip_network(subnets[0].cidr)[_INTERFACE]) if subnets else NOWHERE,
+        private_name="",
+        profile=None,
+        security_group_ids=interface.security_group_ids,
+    )
+
+
+def _from_host(view: Ec2View, host: Host, target: Target, noun: str = "EC2 host") -> Refusal | None:
     if host.state != "running":
-        return _refuse(target, f"the EC2 host {host.id} is {host.state}. Start it and try again")
+        return _refuse(target, f"the {noun} {host.id} is {host.state}. Start it and try again")
     if host.vpc_id != target.vpc_id:
         return _refuse(
             target,
-            f"the EC2 host {host.id} is in {host.vpc_id} and the {target.noun} in {target.vpc_id}. "
-            "Use a host in the same VPC",
+            f"the {noun} {host.id} is in {host.vpc_id} and the {target.noun} in {target.vpc_id}. "
+            f"Use a {noun.rpartition(' ')[2]} in the same VPC",
         )
     addresses = [subnet.cidr for subnet in view.subnets(target.subnet_ids)]
     members = frozenset(target.security_group_ids)
@@ -126,10 +180,11 @@ def _from_host(view: Ec2View, host: Host, target: Target) -> Refusal | None:
     if not any(_leaves(view, rule, target.port, addresses, members) for rule in rules):
         return _refuse(
             target,
-            f"no outbound rule of the host's security group {_list(host.security_group_ids)} lets {host.id} "
-            f"connect to port {target.port}. Add an egress rule for tcp {target.port}",
+            f"no outbound rule of the {noun.rpartition(' ')[2]}'s security group "
+            f"{_list(host.security_group_ids)} lets {host.id} connect to port "
+            f"{target.port}. Add an egress rule for tcp {target.port}",
         )
-    origin = f"{host.private_ip} (EC2 host {host.id} in security group {_list(host.security_group_ids)})"
+    origin = f"{host.private_ip} ({noun} {host.id} in security group {_list(host.security_group_ids)})"
     return _ingress(view, target, IPv4Address(host.private_ip), frozenset(host.security_group_ids), origin)
 
 

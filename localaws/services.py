@@ -11,15 +11,28 @@ if TYPE_CHECKING:
     from localaws.control import ControlPlane
     from localaws.runtime import Runtime
 
-SERVICES = {"rds": "localaws.rds", "elasticache": "localaws.elasticache", "ssm": "localaws.ssm"}
+SERVICES = {
+    "rds": "localaws.rds",
+    "elasticache": "localaws.elasticache",
+    "ssm": "localaws.ssm",
+    "awslambda": "localaws.awslambda",
+}
 
 # These read or write the models of other services, which must be ours by then.
 REACHING = frozenset(
     {"cloudformation", "resourcegroupstaggingapi", "config", "backup", "ram", "neptune", "dms"}
 )
 
-# What lives only as long as the server: never journaled.
-TRANSIENT = frozenset({("ssm", "StartSession"), ("ssm", "ResumeSession"), ("ssm", "TerminateSession")})
+# Never journaled: what lives only as long as the server.
+# Data points go to the store of metrics, which keeps them itself.
+TRANSIENT = frozenset(
+    {
+        ("ssm", "StartSession"),
+        ("ssm", "ResumeSession"),
+        ("ssm", "TerminateSession"),
+        ("cloudwatch", "PutMetricData"),
+    }
+)
 
 
 class Services:
@@ -38,6 +51,8 @@ class Services:
 
     def install(self, service: str) -> None:
         """Register the extensions that `service` needs before moto handles a call for it."""
+        # moto's module and its backend have different names
+        service = "awslambda" if service == "lambda" else service
         for name in tuple(SERVICES) if service in REACHING else (service,):
             if name in SERVICES and name not in self._installed:
                 self._installed.add(name)
@@ -52,7 +67,10 @@ class Services:
                 with self._control.lock:
                     self.install(service)
                 runtime = self._runtime()
-                runtime.reconciler.add(self.module(service).start(self._control, runtime))
+                module = self.module(service)
+                runtime.reconciler.add(module.start(self._control, runtime))
+                if hasattr(module, "probe"):
+                    runtime.sampler.watch(module.probe(self._control))
                 self._started.add(service)
 
     def settlement(self, service: str, name: str) -> Callable[..., None]:

@@ -50,6 +50,8 @@ WAITING = frozenset(
     {("swf", "PollForActivityTask"), ("swf", "PollForDecisionTask"), ("stepfunctions", "StartSyncExecution")}
 )
 
+INVOKING = ("/invocations", "/invoke-async")
+
 # Signed with the name of the moto service that answers them, whatever else the request says.
 SAME_NAME = frozenset({"ec2", "elasticache", "iam", "kms", "rds", "secretsmanager", "ssm", "sts"})
 
@@ -106,7 +108,8 @@ class Call:
     @property
     def waits(self) -> bool:
         """Whether moto itself waits while it handles the call."""
-        return (self.service, self.action) in WAITING
+        invokes = self.service == "awslambda" and self.request.path.rstrip("/").endswith(INVOKING)
+        return invokes or (self.service, self.action) in WAITING
 
     def record(self) -> tuple[dict[str, Any], bytes]:
         """Return what the journal needs to run the call again."""

@@ -18,7 +18,7 @@ from localaws.relay.door import Door, drop
 from localaws.relay.endpoint import Connection, Endpoint, Kind, Servers, Traffic, Tunnel
 from localaws.relay.loop import Loop, Steps
 from localaws.relay.poller import READ
-from localaws.relay.session import Gatekeeper, Session
+from localaws.relay.session import Gatekeeper, Recognise, Session
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ class Front:
 
     def __init__(self, gatekeeper: Gatekeeper) -> None:
         self._gatekeeper = gatekeeper
+        self.recognise: Recognise | None = None
         self._loop = Loop()
         self._doors: dict[str, Door] = {}
         self._listeners: dict[str, socket.socket] = {}
@@ -214,7 +215,7 @@ class Front:
     def _serve(self, door: Door, client: socket.socket, origin: Origin) -> Session:
         client.setblocking(False)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        session = Session(self._loop, self._gatekeeper, door, client, origin)
+        session = Session(self._loop, self._gatekeeper, door, client, origin, self.recognise)
         session.run(_PROTOCOLS[door.endpoint.kind])
         return session
 

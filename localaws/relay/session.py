@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from localaws.network import OUTSIDE_IP, Origin, Refusal, Target
+from localaws.network import OUTSIDE, OUTSIDE_IP, Origin, Refusal, Target
 from localaws.relay.door import Door
 from localaws.relay.endpoint import Connection, Server
 from localaws.relay.flow import Flow, Inspector
@@ -22,6 +22,10 @@ T = TypeVar("T")
 
 OPENING = 60.0
 """Seconds that a client has to say who it is (PostgreSQL's authentication_timeout)."""
+
+
+Recognise = Callable[[tuple[str, int]], Origin]
+"""Tells from a client's own address and port whether it is more than the notebook outside."""
 
 
 class Gatekeeper(Protocol):
@@ -38,7 +42,13 @@ class Session:
     """A client's connection; it owns the client's socket until a flow does."""
 
     def __init__(
-        self, loop: Loop, gatekeeper: Gatekeeper, door: Door, client: socket.socket, origin: Origin
+        self,
+        loop: Loop,
+        gatekeeper: Gatekeeper,
+        door: Door,
+        client: socket.socket,
+        origin: Origin,
+        recognise: Recognise | None = None,
     ) -> None:
         self.loop = loop
         self.door = door
@@ -52,6 +62,7 @@ class Session:
         self._turn = door.take_turn()
         self._asked: Callable[[], Target] | None = None
         self._gatekeeper = gatekeeper
+        self._recognise = recognise
         self._flow: Flow | None = None
         self._deadline: Timer | None = None
 
@@ -161,6 +172,8 @@ class Session:
         return refusal
 
     def _ask(self, target: Target) -> Refusal | None:
+        if self._recognise and self.origin == OUTSIDE:
+            self.origin = self._recognise(self.client.getpeername()[:2])
         self.address = self._gatekeeper.address(self.origin, target)
         return self._gatekeeper.admit(self.origin, target)
 
