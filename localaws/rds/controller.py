@@ -5,11 +5,16 @@ from __future__ import annotations
 import errno
 import functools
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from localaws import zones
 from localaws.engines.process import EngineFailed
 from localaws.errors import LocalawsError
 from localaws.rds.doors import Doors
+from localaws.rds.failover import Standbys
+from localaws.rds.fleet import Fleet
+from localaws.rds.nodes import Node, NodeDown
 from localaws.rds.provision import Provision, SnapshotMissing
 from localaws.rds.view import Glance, InstanceView, Model, Place
 
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FULL = "No space left on device"
-MAKING = frozenset({"create", "restore"})
+MAKING = frozenset({"create", "restore", "replicate", "recover"})
 WITHOUT_HARM = frozenset({"snapshot", "configure", "delete"})
 """Work whose failure leaves the instance in the state it had."""
 
@@ -31,11 +36,14 @@ class RdsController:
 
     def __init__(self, control: ControlPlane, runtime: Runtime) -> None:
         self._reconciler = runtime.reconciler
+        self._state = control.state
         self._model = Model(control)
-        self._provision = Provision(
-            control.state, self._model, Doors(self._model, runtime), self._reconciler.wake
-        )
+        doors = Doors(self._model, runtime)
+        self.fleet = Fleet(control.state, doors, self._reconciler.wake)
+        self._standbys = Standbys(self.fleet, self._model)
+        self._provision = Provision(control.state, self._model, doors, self.fleet, self._standbys)
         self._noted: set[str] = set()
+        self._felt = zones.failed(control.state)
         for glance in self._model.overview().instances:
             # nothing runs yet: no caller may read "available" before it is true
             self._report_down(glance)
@@ -45,12 +53,9 @@ class RdsController:
     def reconcile(self) -> None:
         """Submit a job for each resource that needs attention."""
         overview = self._model.overview()
+        self._feel_zones()
         for glance in overview.instances:
-            down = glance.should_run and not self._provision.alive(glance.place)
-            if glance.due and not glance.busy:
-                self._model.settle(glance.place, "maintained")
-            if glance.busy or down:
-                self._reconciler.submit(glance.place.id, functools.partial(self._attend, glance.place))
+            self._look_at(glance)
         for place, item in overview.copies:
             self._reconciler.submit(place.id, functools.partial(self._copy, place, item["source"]))
         for place in overview.discarded:
@@ -58,6 +63,35 @@ class RdsController:
         idle = not any(glance.busy for glance in overview.instances)
         if idle and self._prepares and not self._provision.prepared():
             self._reconciler.submit("rds-spare", self._prepare)
+
+    def _look_at(self, glance: Glance) -> None:
+        place = glance.place
+        if glance.due and not glance.busy:
+            self._model.settle(place, "maintained")
+        if glance.busy or self._is_down(glance) or self._standbys.changed(place):
+            self._reconciler.submit(place.id, functools.partial(self._attend, place))
+        if self._standbys.need(glance):
+            job = functools.partial(self._with, place, self._standbys.keep)
+            self._reconciler.submit(f"{place.id}/standby", job)
+
+    def _is_down(self, glance: Glance) -> bool:
+        """Whether a server has to be started that may be."""
+        if not glance.should_run or self._provision.alive(glance.place):
+            return False
+        group = self.fleet.known(glance.place)
+        return group is None or not group.held or glance.place.id not in self._noted
+
+    def _feel_zones(self) -> None:
+        failed = zones.failed(self._state)
+        if failed != self._felt:
+            self._felt = failed
+            self._reconciler.submit("rds-zones", lambda: self.fleet.feel(zones.failed(self._state)))
+
+    def _with(self, place: Place, job: Callable[[InstanceView], None]) -> None:
+        """Do something with an instance as it is now, if it is still to run."""
+        view = self._model.instance(place)
+        if view is not None and view.should_run:
+            job(view)
 
     def shutdown(self) -> None:
         """Stop all servers in order."""
@@ -70,6 +104,9 @@ class RdsController:
             server = self._provision.server(glance.place)
             pid = server.pid if server is not None else None
             found.append({"name": glance.identifier, "kind": "postgres", "status": glance.status, "pid": pid})
+            group = self.fleet.known(glance.place)
+            for node in group.standbys if group is not None else ():
+                found.append(_standby_engine(glance.identifier, node))
         return found
 
     def _report_down(self, glance: Glance) -> None:
@@ -81,8 +118,11 @@ class RdsController:
         """Do all the work of an instance, one item after the other, then have it run if it should."""
         while (view := self._model.instance(place)) is not None and view.item is not None:
             self._perform(view)
-        if view is not None and view.should_run and not self._provision.alive(place):
-            self._revive(view)
+        if view is not None and view.should_run:
+            if not self._provision.alive(place):
+                self._revive(view)
+            elif self._standbys.changed(place):
+                self._standbys.report(view)
 
     def _perform(self, view: InstanceView) -> None:
         try:
@@ -103,6 +143,9 @@ class RdsController:
         self._model.settle(view.place, "crashed")
         try:
             self._provision.revive(view)
+        except NodeDown as error:
+            self._hold(view, error)
+            return
         except Exception as error:
             if view.place.id not in self._noted:
                 self._noted.add(view.place.id)
@@ -110,6 +153,13 @@ class RdsController:
                 self._model.settle(view.place, "noted", message=message, categories=["failure"])
             raise
         self._noted.discard(view.place.id)
+
+    def _hold(self, view: InstanceView, error: NodeDown) -> None:
+        """Tell clients and the model once that an instance cannot run for now."""
+        if view.place.id not in self._noted:
+            self._provision.refuse(view, f'"{view.identifier}" is not available: {error}')
+            self._model.settle(view.place, "noted", message=f"Not available: {error}", categories=["failure"])
+            self._noted.add(view.place.id)
 
     def _prepare(self) -> None:
         """Make ready for the next database; without that it only takes longer."""
@@ -126,13 +176,19 @@ class RdsController:
             self._model.settle_snapshot(place, "snapshot_failed", reason=_reason(error))
 
 
+def _standby_engine(identifier: str, node: Node) -> Engine:
+    pid = node.server.pid
+    status = "in sync" if pid is not None and node.in_sync else "catching up" if pid is not None else "down"
+    return {"name": f"{identifier} (standby)", "kind": "postgres", "status": status, "pid": pid}
+
+
 def _status_after(do: str, error: Exception, resting: str) -> str:
     """Return the DBInstanceStatus that a failure leads to."""
     if isinstance(error, SnapshotMissing):
         return "incompatible-restore"
     if do in MAKING:
         return "failed"
-    if do in WITHOUT_HARM:
+    if do in WITHOUT_HARM or isinstance(error, NodeDown):
         return resting
     if _is_full(error):
         return "storage-full"

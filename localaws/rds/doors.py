@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localaws.addresses import Address
 from localaws.engines.postgres import PostgresServer
+from localaws.rds.tokens import Audience, Tokens
 from localaws.rds.view import InstanceView, Model
 from localaws.relay import Endpoint
 from localaws.relay.front import EndpointError
@@ -24,17 +24,23 @@ class Doors:
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self._model = model
         self._runtime = runtime
+        self._tokens = Tokens(runtime.control)
         self._open: dict[str, tuple[Address, str]] = {}
+        self._servers: dict[str, PostgresServer] = {}
 
-    def open(self, view: InstanceView, server: PostgresServer) -> Address:
-        """Lead the instance's endpoint to a running server, and return where it listens."""
+    def open(self, view: InstanceView, server: PostgresServer, *, reason: str = "") -> Address:
+        """Lead the instance's endpoint to its server, and return where it listens.
+
+        With a reason it leads nowhere, and clients are told.
+        """
         name = view.place.id
+        self._servers[name] = server
         address = self._runtime.addresses.claim(name, view.port)
         if self._open.get(name) == (address, view.dns_name):
             self._runtime.front.update(name, force_tls=view.force_ssl)
-            self._runtime.front.retarget(name, server.socket)
+            self._runtime.front.retarget(name, None if reason else server.socket, reason=reason)
             return address
-        address = self._listen(view, server, address)
+        address = self._listen(view, server, address, reason)
         self._open[name] = (address, view.dns_name)
         return address
 
@@ -42,10 +48,10 @@ class Doors:
         """Return where the endpoint of a stopped instance will listen."""
         return self._runtime.addresses.claim(view.place.id, view.port)
 
-    def _listen(self, view: InstanceView, server: PostgresServer, address: Address) -> Address:
+    def _listen(self, view: InstanceView, server: PostgresServer, address: Address, reason: str) -> Address:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                self._runtime.front.open(self._endpoint(view, server, address))
+                self._runtime.front.open(self._endpoint(view, server, address, reason))
                 return address
             except EndpointError:
                 self._runtime.addresses.release(view.place.id)
@@ -54,7 +60,9 @@ class Doors:
                 address = self._runtime.addresses.claim(view.place.id, view.port)
         raise AssertionError("unreachable")
 
-    def _endpoint(self, view: InstanceView, server: PostgresServer, address: Address) -> Endpoint:
+    def _endpoint(
+        self, view: InstanceView, server: PostgresServer, address: Address, reason: str
+    ) -> Endpoint:
         certificate = self._runtime.certificates.issue(
             view.place.id, addresses=[address.address], names=[view.dns_name]
         )
@@ -63,12 +71,22 @@ class Doors:
             kind="postgres",
             address=address.address,
             port=address.port,
-            server=server.socket,
+            server=None if reason else server.socket,
+            reason=reason,
             target=lambda: self._model.target(view.place),
             certificate=certificate,
             names=(view.dns_name,),
             force_tls=view.force_ssl,
-            log=server.append_log,
+            log=lambda line: self._servers[view.place.id].append_log(line),
+            judge=self._tokens.judge(
+                Audience(
+                    account_id=view.place.account_id,
+                    region=view.place.region,
+                    hosts=(address.address, view.dns_name),
+                    port=address.port,
+                ),
+                lambda: self._model.admits_tokens(view.place),
+            ),
         )
 
     def update(self, view: InstanceView) -> None:
@@ -76,15 +94,21 @@ class Doors:
         if view.place.id in self._open:
             self._runtime.front.update(view.place.id, force_tls=view.force_ssl)
 
-    def point(self, name: str, server: Path | None) -> None:
-        """Lead an open endpoint to another server, or (None) refuse for as long as there is none."""
+    def point(self, name: str, server: PostgresServer | None, reason: str = "") -> None:
+        """Lead an open endpoint to another server, or (None) refuse, with a reason, while there is none."""
+        if server is not None:
+            self._servers[name] = server
         if name in self._open:
-            self._runtime.front.retarget(name, server)
+            self._runtime.front.retarget(name, server.socket if server else None, reason=reason)
 
     def close(self, name: str) -> None:
         """Stop listening; the address stays claimed."""
         self._runtime.front.close(name)
         self._open.pop(name, None)
+
+    def is_open(self, name: str) -> bool:
+        """Whether the endpoint listens."""
+        return name in self._open
 
     def forget(self, name: str) -> None:
         """Close for good: give the address back and destroy the certificate."""

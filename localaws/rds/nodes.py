@@ -23,6 +23,12 @@ log = logging.getLogger(__name__)
 ZONE = "zone"
 """File of a home that names the Availability Zone it was made in."""
 
+UNHEALTHY = "The primary host of the RDS Multi-AZ instance is unhealthy."
+UNREACHABLE = (
+    "The primary host of the RDS Multi-AZ instance is unreachable due to loss of network connectivity."
+)
+REQUESTED = "The user requested a failover of the DB instance."
+
 
 class NodeDown(LocalawsError):
     """No server of a group can run now."""
@@ -77,7 +83,7 @@ class Takeover:
 
 
 class Group:
-    """The nodes of one database. Who is what changes only under `lock`, which no other lock is asked for under.
+    """The nodes of one database. Who is what changes only under `lock`, under which no other lock is taken.
 
     `moved` is called, under it, with the primary that clients are to be led to, or None while there is none;
     `changed` when somebody should look after the group.
@@ -104,11 +110,10 @@ class Group:
     # -- who is what
 
     def add(self, node: Node) -> Node:
-        """Take a node in; a running primary's is the first one."""
+        """Take a node in, or another one in the place of one that is down."""
         with self.lock:
             self.nodes[node.name] = node
-            if self.primary is None or self.primary.name == node.name:
-                self.primary = None
+            if not self.alive():
                 self._look()
             return node
 
@@ -129,6 +134,12 @@ class Group:
     def alive(self) -> bool:
         """Whether the primary runs."""
         return self.primary is not None and self.primary.server.alive()
+
+    @property
+    def held(self) -> bool:
+        """Whether no server may run, because of the Availability Zones that are down."""
+        primary = self.primary
+        return (primary is None or primary.held) and self.successor() is None
 
     def successor(self) -> Node | None:
         """The standby to promote: it holds all that was acknowledged, and may run."""
@@ -154,15 +165,26 @@ class Group:
                 return self.primary
             primary, successor = self._look(), self.successor()
             if successor is not None and (self._begun or primary is None or primary.held):
-                return self._take_over(successor, "The primary is down")
+                return self._take_over(successor, UNHEALTHY)
             if primary is None or primary.held:
-                raise NodeDown("its servers are in an Availability Zone that is down")
+                raise NodeDown(self._why_down())
             try:
                 return self._start(primary)
-            except EngineFailed as error:
+            except EngineFailed:
                 if successor is None:
                     raise
-                return self._take_over(successor, f"The primary does not start: {error}")
+                log.exception("%s does not start: a standby takes over", primary.server.home.name)
+                return self._take_over(successor, UNHEALTHY)
+
+    def _why_down(self) -> str:
+        down = sorted({node.zone or "" for node in self.nodes.values() if node.held} - {""})
+        if not down:
+            return "its data are not here"
+        named = " and ".join(down)
+        return (
+            f"the Availability Zone {named} is down (a connection would time out on AWS). "
+            f"Bring it back with `localaws zone restore {down[-1]}`"
+        )
 
     def _start(self, primary: Node) -> Node:
         self._moved(None)
@@ -245,7 +267,7 @@ class Group:
             if node is not self.primary:
                 self.drop(node)
             elif (successor := self.successor()) is not None:
-                self._take_over(successor, "The primary has died")
+                self._take_over(successor, UNREACHABLE if node.held else UNHEALTHY)
         except Exception:
             # whoever is called by `changed` tries again
             log.exception("the servers of %s do not go on by themselves", self.link.name)

@@ -3,48 +3,54 @@
 from __future__ import annotations
 
 import concurrent.futures
+import datetime
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localaws.addresses import Address
-from localaws.engines import process, spare
+from localaws.engines import archive, recovery, spare, standby
 from localaws.engines.backup import copy_snapshot, unfinished
 from localaws.engines.binaries import find_all, find_postgres
 from localaws.engines.pidfile import PidFile
-from localaws.engines.postgres import PostgresServer, erase
+from localaws.engines.postgres import PostgresServer
+from localaws.engines.role import Upstream
 from localaws.errors import LocalawsError
 from localaws.rds.doors import Doors
+from localaws.rds.failover import Standbys
+from localaws.rds.fleet import NAMES, Fleet
+from localaws.rds.nodes import Group, Node, NodeDown
 from localaws.rds.view import InstanceView, Model, Place
-from localaws.rds.work import Modify, Restore, Snapshot
+from localaws.rds.work import Modify, Promote, Reboot, Recover, Replicate, Restore, Snapshot, Source
 
 if TYPE_CHECKING:
     from localaws.state import StateDir
-
-RESOURCE_TAIL = 12
-"""Characters of a DbiResourceId in a socket folder's name: its path has a limit of about 100 bytes."""
 
 
 class SnapshotMissing(LocalawsError):
     """The data of a snapshot are not on this machine."""
 
 
+class SourceDown(LocalawsError):
+    """A read replica cannot be made of a source that does not run."""
+
+
 class Provision:
     """Carries out work items; each can be carried out again after a crash."""
 
-    def __init__(self, state: StateDir, model: Model, doors: Doors, on_exit: Callable[[], None]) -> None:
+    def __init__(self, state: StateDir, model: Model, doors: Doors, fleet: Fleet, standbys: Standbys) -> None:
         self._state = state
-        self._on_exit = on_exit
-        self._watched: dict[str, int] = {}
-        self._root = state.engines_root
-        self._sockets = state.sockets_root
         self._model = model
         self._doors = doors
-        self._servers: dict[str, PostgresServer] = {}
+        self._fleet = fleet
+        self._standbys = standbys
         self._actions: dict[str, Callable[[InstanceView, Any], None]] = {
             "create": self._create,
             "restore": self._restore,
+            "replicate": self._replicate,
+            "promote": self._promote,
+            "recover": self._recover,
             "snapshot": self._snapshot,
             "modify": self._modify,
             "configure": self._configure,
@@ -61,116 +67,142 @@ class Provision:
             self._actions[item["do"]](view, item)
 
     def server(self, place: Place) -> PostgresServer | None:
-        """Return the server of an instance that this process has looked after."""
-        return self._servers.get(place.id)
+        """Return the server of an instance, the primary of several, that this process has looked after."""
+        group = self._fleet.known(place)
+        return group.primary.server if group is not None and group.primary is not None else None
 
     def alive(self, place: Place) -> bool:
         """Whether the instance's server runs."""
-        server = self._servers.get(place.id)
-        return server is not None and server.alive()
+        group = self._fleet.known(place)
+        return group is not None and group.alive()
 
     def ended_in_order(self, place: Place) -> bool:
-        """Whether the last server of an instance ended as one does that was asked to."""
-        return PidFile.read(self._home(place) / "data") is None
+        """Whether the last servers of an instance ended as those do that were asked to."""
+        return all(PidFile.read(self._fleet.home(place.id, name) / "data") is None for name in NAMES)
 
     def revive(self, view: InstanceView) -> None:
-        """Start the server of an instance whose server is down though it should run."""
-        self._doors.point(view.place.id, None)
+        """Have the server of an instance run that is down though it should run."""
         address = self._run(view)
         self._model.settle(view.place, "endpoint", address=address.address, port=address.port)
         self._model.settle(view.place, "recovered")
+        self._standbys.report(view)
+
+    def refuse(self, view: InstanceView, reason: str) -> None:
+        """Have the endpoint of an instance tell why it has no server."""
+        group = self._fleet.group(view)
+        server = (group.primary or group.nodes[NAMES[0]]).server
+        address = self._doors.open(view, server, reason=reason)
+        self._model.settle(view.place, "endpoint", address=address.address, port=address.port)
 
     def prepare(self) -> None:
         """Have a spare cluster ready, so that the next database is made quickly."""
         for binaries in find_all()[:1]:
-            spare.prepare(self._root, binaries, durable=self._state.durable)
+            spare.prepare(self._state.engines_root, binaries, durable=self._state.durable)
 
     def prepared(self) -> bool:
         """Whether the next database is made quickly already."""
-        return all(spare.is_ready(self._root, binaries) for binaries in find_all()[:1])
+        return all(spare.is_ready(self._state.engines_root, binaries) for binaries in find_all()[:1])
 
     def stop_all(self) -> None:
-        """Stop every server in order, several at a time."""
+        """Stop every server in order, several instances at a time."""
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            list(pool.map(PostgresServer.stop, self._servers.values()))
-
-    def _server_for(self, view: InstanceView) -> PostgresServer:
-        """Return the instance's server, with the binaries of its version."""
-        known = self._servers.get(view.place.id)
-        binaries = find_postgres(view.engine_version)
-        if known is not None and known.binaries.version == binaries.version:
-            return known
-        if known is not None:
-            known.stop()
-        server = PostgresServer(
-            self._home(view.place),
-            self._socket_folder(view.place),
-            binaries=binaries,
-            durable=self._state.durable,
-        )
-        self._servers[view.place.id] = server
-        return server
-
-    def _home(self, place: Place) -> Path:
-        return self._root / f"postgres-{place.id}"
-
-    def _socket_folder(self, place: Place) -> Path:
-        return self._sockets / place.id[-RESOURCE_TAIL:]
-
-    def snapshot_folder(self, data_id: str) -> Path:
-        """Folder of a snapshot's data."""
-        return self._root / f"snapshot-{data_id}"
+            list(pool.map(Group.stop, self._fleet.groups()))
 
     def _run(self, view: InstanceView) -> Address:
-        """Have the server run with the instance's settings, and its endpoint lead to it."""
-        server = self._server_for(view)
-        server.configure(view.settings)
-        if not server.alive():
-            server.start()
-        return self._admit(view, server)
+        """Have the primary run with the instance's settings, and its endpoint lead to it."""
+        group = self._fleet.group(view)
+        if not group.alive() and view.source is not None:
+            self._follow(view, group, view.source)
+        node = group.start()
+        return self._admit(view, node)
 
-    def _admit(self, view: InstanceView, server: PostgresServer) -> Address:
-        """Open the endpoint of a server that has started, and hear of it when the server ends."""
-        pid = server.pid
-        if pid is not None and self._watched.get(view.place.id) != pid:
-            self._watched[view.place.id] = pid
-            process.watch(pid, self._on_exit)
-        return self._doors.open(view, server)
+    def _reload(self, view: InstanceView) -> Address:
+        """Have all running nodes read the instance's settings, and start the primary if it is down."""
+        group = self._fleet.group(view)
+        for node in group.nodes.values():
+            if node.server.alive():
+                node.server.configure(view.settings)
+                node.server.reload()
+        return self._run(view)
+
+    def _admit(self, view: InstanceView, node: Node) -> Address:
+        """Open the endpoint of a primary that runs."""
+        if node.zone is None:
+            node.zone = view.zone
+        return self._doors.open(view, node.server)
 
     def _restart(self, view: InstanceView) -> Address:
-        self._doors.point(view.place.id, None)
-        server = self._server_for(view)
-        server.stop()
+        group = self._fleet.group(view)
+        if group.alive():
+            group.restart(view.settings)
         return self._run(view)
 
     def _create(self, view: InstanceView, _: object) -> None:
-        server = self._server_for(view)
-        server.create(
+        node = self._anew(view)
+        node.server.create(
             username=view.username, password=view.password, database=view.database, settings=view.settings
         )
-        self._announce(view, server)
+        self._finish(view, node)
 
     def _restore(self, view: InstanceView, item: Restore) -> None:
-        source = self.snapshot_folder(item["snapshot"])
-        if not (source / "data").is_dir():
-            raise SnapshotMissing(f"the data of the snapshot are not in {source}: take another snapshot")
-        server = self._server_for(view)
-        server.stop(immediate=True)
-        server = PostgresServer.restore(
+        source = self._data_of(item["snapshot"])
+        node = self._anew(view)
+        node.server = PostgresServer.restore(
             source,
-            server.home,
-            server.sockets,
+            node.server.home,
+            node.server.sockets,
             binaries=find_postgres(view.engine_version),
             durable=self._state.durable,
             settings=view.settings,
         )
-        self._servers[view.place.id] = server
-        if item["set_password"]:
-            server.set_password(view.username, view.password)
-        self._announce(view, server)
+        self._finish(view, node, set_password=item["set_password"])
 
-    def _announce(self, view: InstanceView, server: PostgresServer) -> None:
-        address = self._admit(view, server)
+    def _recover(self, view: InstanceView, item: Recover) -> None:
+        source = self._data_of(item["base"])
+        self._complete_archive(item["archive"])
+        node = self._anew(view)
+        node.server = recovery.recover(
+            source,
+            self._fleet.archive(item["archive"]),
+            node.server.home,
+            node.server.sockets,
+            binaries=find_postgres(view.engine_version),
+            durable=self._state.durable,
+            settings=view.settings,
+            target=datetime.datetime.fromisoformat(item["time"]) if item["time"] else None,
+        )
+        self._finish(view, node, set_password=item["set_password"])
+
+    def _complete_archive(self, resource_id: str) -> None:
+        """Have what a running source has committed in its archive; one that is gone archived all it could."""
+        group = self._fleet.named(resource_id)
+        if group is not None and group.primary is not None and group.alive():
+            archive.archive_now(group.primary.server)
+
+    def _data_of(self, data_id: str) -> Path:
+        folder = self._fleet.snapshot(data_id)
+        if not (folder / "data").is_dir():
+            raise SnapshotMissing(f"the data of the snapshot are not in {folder}: take another snapshot")
+        return folder
+
+    def _anew(self, view: InstanceView) -> Node:
+        """The first node of an instance that is to be made; what an earlier attempt left is removed."""
+        self._fleet.erase(view.place)
+        return self._fleet.node(view, self._fleet.group(view), NAMES[0])
+
+    def _finish(self, view: InstanceView, node: Node, *, set_password: bool = False) -> None:
+        """Have a new primary archive and be followed as it should, and tell of it."""
+        server = node.server
+        if set_password:
+            server.set_password(view.username, view.password)
+        if view.archiving:
+            archive.set_archive(server, self._fleet.archive(view.place.id))
+        node.zone = view.zone
+        group = self._fleet.group(view)
+        group.lead(node)
+        if view.standby_zone is not None:
+            self._standbys.keep(view)
+        address = self._admit(view, node)
         self._model.settle(
             view.place,
             "created",
@@ -179,54 +211,117 @@ class Provision:
             engine_version=server.binaries.version,
         )
 
+    def _replicate(self, view: InstanceView, item: Replicate) -> None:
+        source = self._fleet.named(item["source"]["id"])
+        if source is None or source.primary is None or not source.alive():
+            raise SourceDown("the source of the read replica does not run")
+        node = self._anew(view)
+        node.server = standby.clone(
+            source.primary.server,
+            node.server.home,
+            node.server.sockets,
+            upstream=self._upstream(view, item["source"]),
+            settings=view.settings,
+        )
+        standby.wait_streaming(node.server)
+        self._finish(view, node)
+
+    def _upstream(self, view: InstanceView, source: Source) -> Upstream:
+        folder = self._fleet.archive(source["id"])
+        return Upstream(self._fleet.link(source["id"]), view.place.id, folder if folder.exists() else None)
+
+    def _follow(self, view: InstanceView, group: Group, source: Source) -> None:
+        """Lead a replica that is down to where its source is in this run."""
+        for node in group.nodes.values():
+            if node.exists and not node.leads:
+                standby.follow(node.server, self._upstream(view, source))
+
+    def _promote(self, view: InstanceView, _: Promote) -> None:
+        group = self._fleet.group(view)
+        node = group.start()
+        standby.promote(node.server)
+        archive.set_archive(node.server, self._fleet.archive_of(view))
+        if view.standby_zone is not None:
+            self._standbys.keep(view)
+        self._admit(view, node)
+        self._model.settle(view.place, "promoted")
+
     def _snapshot(self, view: InstanceView, item: Snapshot) -> None:
         if view.should_run:
-            self._ensure_running(view)
-        self._server_for(view).snapshot(self.snapshot_folder(item["snapshot"]))
+            self._run(view)
+        group = self._fleet.group(view)
+        if group.primary is None:
+            raise NodeDown("its data are not here")
+        group.primary.server.snapshot(self._fleet.snapshot(item["snapshot"]))
         self._model.settle(view.place, "snapshot_taken", snapshot=item["snapshot"])
 
     def _modify(self, view: InstanceView, item: Modify) -> None:
         if view.resting == "stopped":
             self._modify_stopped(view, item)
             return
-        running = self._server_for(view)
-        if "master_user_password" in item["changes"]:
-            self._ensure_running(view)
-            running.set_password(view.username, str(item["changes"]["master_user_password"]))
-        if item["restart"] or "port" in item["changes"] or "engine_version" in item["changes"]:
+        changes = item["changes"]
+        if "master_user_password" in changes:
+            self._run(view)
+            self._primary(view).set_password(view.username, str(changes["master_user_password"]))
+        if item["restart"] or "port" in changes or "engine_version" in changes:
             address = self._restart(view)
         else:
-            address = self._run(view)
+            address = self._reload(view)
+        if "backup_retention_period" in changes:
+            self._archive(view)
+        if "multi_az" in changes:
+            self._standbys.keep(view)
         self._model.settle(view.place, "modified", address=address.address, port=address.port)
         renamed = self._model.instance(view.place)
         if renamed is not None and renamed.dns_name != view.dns_name:
-            self._doors.open(renamed, running)
+            self._doors.open(renamed, self._primary(renamed))
+
+    def _primary(self, view: InstanceView) -> PostgresServer:
+        primary = self._fleet.group(view).primary
+        if primary is None:
+            raise NodeDown("it has no server")
+        return primary.server
+
+    def _archive(self, view: InstanceView) -> None:
+        """Have an instance archive as its retention says."""
+        for node in self._fleet.group(view).nodes.values():
+            if node.exists:
+                archive.set_archive(node.server, self._fleet.archive_of(view))
 
     def _modify_stopped(self, view: InstanceView, item: Modify) -> None:
-        server = self._server_for(view)
+        group = self._fleet.group(view)
+        server = self._primary(view)
         server.configure(view.settings)
         if "master_user_password" in item["changes"]:
-            server.start()
+            group.start()
             server.set_password(view.username, str(item["changes"]["master_user_password"]))
-            server.stop()
+            group.stop()
+            self._doors.close(view.place.id)
+        if "backup_retention_period" in item["changes"]:
+            self._archive(view)
         address = self._doors.reserve(view)
         self._model.settle(view.place, "modified", address=address.address, port=address.port)
 
     def _configure(self, view: InstanceView, _: object) -> None:
-        server = self._server_for(view)
-        server.configure(view.settings)
-        if server.alive():
-            server.reload()
+        for node in self._fleet.group(view).nodes.values():
+            if node.exists:
+                node.server.configure(view.settings)
+            if node.server.alive():
+                node.server.reload()
         self._doors.update(view)
         self._model.settle(view.place, "configured")
 
-    def _reboot(self, view: InstanceView, _: object) -> None:
-        self._restart(view)
+    def _reboot(self, view: InstanceView, item: Reboot) -> None:
+        if item["failover"] and view.standby_zone is not None:
+            self._standbys.fail_over(view)
+            self._standbys.report(view)
+        else:
+            self._restart(view)
         self._model.settle(view.place, "rebooted")
 
     def _stop(self, view: InstanceView, _: object) -> None:
         self._doors.close(view.place.id)
-        self._server_for(view).stop()
+        self._fleet.group(view).stop()
         self._model.settle(view.place, "stopped")
 
     def _start(self, view: InstanceView, _: object) -> None:
@@ -235,28 +330,19 @@ class Provision:
 
     def _delete(self, view: InstanceView, _: object) -> None:
         self._doors.forget(view.place.id)
-        server = self._servers.pop(view.place.id, None)
-        if server is not None:
-            server.stop(immediate=True)
-        # without the server's program too: it may have been uninstalled
-        erase(self._home(view.place), self._socket_folder(view.place))
+        self._fleet.erase(view.place)
         self._model.settle(view.place, "deleted")
-
-    def _ensure_running(self, view: InstanceView) -> None:
-        server = self._server_for(view)
-        if not server.alive():
-            self._run(view)
 
     def copy_snapshot(self, place: Place, source: str) -> None:
         """Copy the data of a snapshot for another one."""
         copy_snapshot(
-            self.snapshot_folder(source), self.snapshot_folder(place.id), durable=self._state.durable
+            self._fleet.snapshot(source), self._fleet.snapshot(place.id), durable=self._state.durable
         )
         self._model.settle_snapshot(place, "snapshot_copied")
 
     def discard_snapshot(self, place: Place) -> None:
         """Remove the data of a snapshot that nothing refers to."""
-        folder = self.snapshot_folder(place.id)
+        folder = self._fleet.snapshot(place.id)
         for left in (folder, unfinished(folder)):
             if left.exists():
                 shutil.rmtree(left)

@@ -11,7 +11,7 @@ from moto.core.utils import utcnow
 
 from localaws.network import Target
 from localaws.rds.validation import in_maintenance
-from localaws.rds.work import Copy, Item
+from localaws.rds.work import Copy, Item, Source
 
 if TYPE_CHECKING:
     from localaws.control import ControlPlane
@@ -47,6 +47,12 @@ class InstanceView:
     force_ssl: bool
     resting: str
     item: Item | None
+    zone: str
+    standby_zone: str | None
+    """Where a standby has to be; None for an instance without one."""
+    archiving: bool
+    source: Source | None
+    """What a read replica follows."""
 
     @property
     def should_run(self) -> bool:
@@ -63,6 +69,11 @@ class Glance:
     status: str
     busy: bool
     should_run: bool
+    zone: str
+    standby_zone: str | None
+    source: Source | None
+    replication: str
+    """What the model says of a read replica's replication; empty for others."""
     due: bool
     """Whether deferred modifications wait and the maintenance window is open."""
 
@@ -128,6 +139,11 @@ class Model:
             account_id=place.account_id,
         )
 
+    def admits_tokens(self, place: Place) -> bool:
+        """Whether IAM database authentication is enabled for an instance, as it is now; no lock is taken."""
+        found = self._find(place)
+        return found is not None and bool(found.iam_database_authentication_enabled)
+
     def _find(self, place: Place) -> Any:
         for account, region, backend in self._control.backends("rds"):
             if (account, region) == (place.account_id, place.region):
@@ -147,6 +163,10 @@ def _glance(account: str, region: str, instance: Any) -> Glance:
         status=instance.status,
         busy=bool(instance.work),
         should_run=instance.resting_status in RUNNING,
+        zone=instance.availability_zone,
+        standby_zone=_standby_zone(instance),
+        source=copy.copy(instance.source),
+        replication=instance.replication[0] if instance.source else "",
         due=bool(instance.deferred) and in_maintenance(instance.preferred_maintenance_window, utcnow()),
     )
 
@@ -166,4 +186,14 @@ def _view(place: Place, instance: Any) -> InstanceView:
         force_ssl=instance.force_ssl,
         resting=instance.resting_status,
         item=copy.deepcopy(instance.work[0]) if instance.work else None,
+        zone=instance.availability_zone,
+        standby_zone=_standby_zone(instance),
+        archiving=instance.archiving,
+        source=copy.copy(instance.source),
     )
+
+
+def _standby_zone(instance: Any) -> str | None:
+    """Where the standby has to be; a read replica gets one when it is promoted."""
+    wanted = instance.work_changes().get("multi_az", instance.multi_az)
+    return instance.standby_zone if wanted and not instance.source else None
