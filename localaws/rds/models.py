@@ -181,10 +181,10 @@ class DBInstance(base.DBInstance):
         return [lineage.name_seen_from(each, self.region) for each in lineage.replicas_of(self)]
 
     @property
-    def status_infos(self) -> list[dict[str, Any]]:
+    def status_infos(self) -> list[dict[str, Any]] | None:
         """StatusInfos of the response: how a replica's replication does."""
         if not self.is_replica or self.endpoint_address is None:
-            return []
+            return None
         status, message = self.replication
         told = {"StatusType": "read replication", "Status": status, "Normal": status == "replicating"}
         return [told | ({"Message": message} if message else {})]
@@ -195,6 +195,11 @@ class DBInstance(base.DBInstance):
     def group(self) -> Any:
         """The parameter group that is attached."""
         return self.db_parameter_groups()[0]
+
+    @property
+    def effective_parameters(self) -> dict[str, str]:
+        """Parameters in force; of a cluster's member also those that the cluster sets."""
+        return self.parameters_in_force
 
     def load_parameters(self) -> None:
         """Take over the attached group whole, as a start of the server does."""
@@ -214,13 +219,13 @@ class DBInstance(base.DBInstance):
             "EndPointPort": self.port or 0,
             "TrueIfReplica": int(self.is_replica),
         }
-        return parameters.server_settings(self.parameters_in_force, variables)
+        return parameters.server_settings(self.effective_parameters, variables)
 
     @property
     def force_ssl(self) -> bool:
         """Whether the endpoint refuses connections without TLS (`rds.force_ssl`, on from PostgreSQL 15)."""
         default = "1" if int(self.engine_version.split(".")[0]) >= 15 else "0"
-        return self.parameters_in_force.get("rds.force_ssl", default) == "1"
+        return self.effective_parameters.get("rds.force_ssl", default) == "1"
 
     @property
     def db_parameter_group_status_list(self) -> list[dict[str, str]]:
