@@ -15,13 +15,13 @@ def install(control: ControlPlane | None) -> None:
     import moto.rds.models
     import moto.rds.urls
 
-    from localaws.rds.backend import RDSBackend
+    from localaws.rds.clusters.backend import ClusterBackend
+    from localaws.rds.clusters.responses import ClusterResponse
     from localaws.rds.host import HOST
-    from localaws.rds.responses import RDSResponse
 
     HOST.control = control
-    moto.rds.models.rds_backends.backend = RDSBackend
-    moto.rds.urls.url_paths["{0}/$"] = RDSResponse.dispatch
+    moto.rds.models.rds_backends.backend = ClusterBackend
+    moto.rds.urls.url_paths["{0}/$"] = ClusterResponse.dispatch
 
 
 def start(control: ControlPlane, runtime: Runtime) -> Controller:
@@ -33,7 +33,8 @@ def start(control: ControlPlane, runtime: Runtime) -> Controller:
 
 def __getattr__(name: str) -> Any:
     if name == "SETTLEMENTS":
+        from localaws.rds.clusters.settle import SETTLEMENTS as OF_CLUSTERS
         from localaws.rds.settle import SETTLEMENTS
 
-        return SETTLEMENTS
+        return {**SETTLEMENTS, **OF_CLUSTERS}
     raise AttributeError(name)

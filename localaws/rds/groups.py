@@ -79,7 +79,7 @@ def modify(backend: Any, name: str, changes: list[dict[str, Any]]) -> DBParamete
     known = parameters.family_parameters(str(group.family))
     wanted: list[dict[str, str]] = []
     for change in changes:
-        wanted.append(_checked(known, change))
+        wanted.append(checked(known, change))
     for change in wanted:
         group.parameters[change["ParameterName"]] = change
         backend.events.append(
@@ -95,7 +95,8 @@ def modify(backend: Any, name: str, changes: list[dict[str, Any]]) -> DBParamete
     return group
 
 
-def _checked(known: dict[str, Parameter] | None, change: dict[str, Any]) -> dict[str, str]:
+def checked(known: dict[str, Parameter] | None, change: dict[str, Any]) -> dict[str, str]:
+    """A change with its method; a value or method that AWS refuses is refused."""
     name, value = change.get("ParameterName"), change.get("ParameterValue")
     if not name:
         raise faults.blank("ParameterName")
@@ -116,6 +117,17 @@ def reset(backend: Any, name: str, *, everything: bool, changes: list[dict[str, 
     """Take values back, all of them or the named ones."""
     group = own(backend, name)
     known = parameters.family_parameters(str(group.family))
+    wanted = to_reset(group, known, everything=everything, changes=changes)
+    for change in wanted:
+        group.parameters.pop(change["ParameterName"], None)
+    _spread(backend, group, known, wanted)
+    return group
+
+
+def to_reset(
+    group: Any, known: dict[str, Parameter] | None, *, everything: bool, changes: list[dict[str, Any]]
+) -> list[dict[str, str]]:
+    """The values that a reset takes back, with their methods."""
     if everything and changes:
         raise faults.combination("Parameters cannot be specified when ResetAllParameters is true.")
     if not everything and not changes:
@@ -132,10 +144,7 @@ def reset(backend: Any, name: str, *, everything: bool, changes: list[dict[str, 
         if static and method == "immediate":
             raise faults.combination("cannot use immediate apply method for static parameter")
         wanted.append({"ParameterName": each, "ApplyMethod": method})
-    for change in wanted:
-        group.parameters.pop(change["ParameterName"], None)
-    _spread(backend, group, known, wanted)
-    return group
+    return wanted
 
 
 def _spread(

@@ -75,7 +75,7 @@ def _whole_lines(data: bytes, most: int, *, more: bool) -> bytes:
 
 
 def _folder(instance: Any) -> Path:
-    return (HOST.folder(f"{instance.engine}-{instance.dbi_resource_id}") or Path("/nonexistent")) / "log"
+    return (HOST.folder(f"postgres-{instance.dbi_resource_id}") or Path("/nonexistent")) / "log"
 
 
 def _file(instance: Any, name: str | None) -> Path:

@@ -126,7 +126,7 @@ class Parameter:
 
 def family_parameters(family: str) -> dict[str, Parameter] | None:
     """Every parameter of a PostgreSQL family by name; None for the families of other engines."""
-    match = re.match(r"postgres(\d+)\Z", family)
+    match = re.match(r"(?:aurora-postgresql|postgres)(\d+)\Z", family)
     everything = find_all()
     if match is None or not everything or int(match[1]) not in OFFERED:
         return None

@@ -16,7 +16,8 @@ class MasterUserSecret(base.MasterUserSecret):
     def __init__(self, resource: Any, kms_key_id: str | None) -> None:
         self.resource = resource
         self.password = _new_password()
-        self.secret_id = f"rds!db-{mock_random.uuid4()}"
+        kind = "cluster" if resource.resource_type == "cluster" else "db"
+        self.secret_id = f"rds!{kind}-{mock_random.uuid4()}"
         self._status = "active"
         self.arn = self._create_secret(kms_key_id).arn
 

@@ -11,13 +11,14 @@ from localaws.rds.host import HOST
 from localaws.rds.validation import LOG_TYPES
 
 CERTIFICATES = ["rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1"]
-LICENCES = {"postgres": "postgresql-license"}
+LICENCES = {"postgres": "postgresql-license", "aurora-postgresql": "postgresql-license"}
+SERVED = {"postgres": "PostgreSQL", "aurora-postgresql": "Aurora PostgreSQL"}
+"""Engines that PostgreSQL's binaries serve, and their titles."""
 
 BINARIES = {
     "mysql": "mysqld",
     "mariadb": "mariadbd",
     "aurora-mysql": "a server for Aurora MySQL",
-    "aurora-postgresql": "a server for Aurora PostgreSQL",
 }
 """The server that an engine would need, for the refusal's message."""
 
@@ -25,7 +26,6 @@ _CONTROL_PLANE = {
     "mysql": ("MySQL Community Edition", ["5.7.44", "8.0.42", "8.4.5"]),
     "mariadb": ("MariaDB Server", ["10.6.22", "10.11.13", "11.4.7"]),
     "aurora-mysql": ("Aurora MySQL", ["8.0.mysql_aurora.3.08.2"]),
-    "aurora-postgresql": ("Aurora PostgreSQL", ["15.12", "16.8", "17.4"]),
 }
 
 
@@ -55,13 +55,14 @@ class EngineVersion:
         return tuple(int(part) for part in self.version.split(".") if part.isdigit())
 
 
-def _postgres() -> list[EngineVersion]:
-    return [EngineVersion("postgres", each.version, f"PostgreSQL {each.version}") for each in find_all()]
+def _postgres(engine: str = "postgres") -> list[EngineVersion]:
+    title = SERVED[engine]
+    return [EngineVersion(engine, each.version, f"{title} {each.version}") for each in find_all()]
 
 
 def offered(engine: str | None = None) -> list[EngineVersion]:
     """The versions that can be named for an engine (every engine's without one), oldest first."""
-    versions = _postgres() if engine in (None, "postgres") else []
+    versions = [each for name in SERVED if engine in (None, name) for each in _postgres(name)]
     for name, (title, numbers) in _CONTROL_PLANE.items():
         if engine in (None, name):
             versions += [EngineVersion(name, number, f"{title} {number}") for number in numbers]
@@ -70,7 +71,7 @@ def offered(engine: str | None = None) -> list[EngineVersion]:
 
 def default(engine: str) -> EngineVersion | None:
     """The version that a DB instance gets when none is named: the preferred binaries', else the newest."""
-    return next(iter(_postgres() if engine == "postgres" else reversed(offered(engine))), None)
+    return next(iter(_postgres(engine) if engine in SERVED else reversed(offered(engine))), None)
 
 
 def resolve(engine: str, version: str | None) -> str:
