@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from localaws.addresses import Addresses
     from localaws.certificates import CertificateAuthority
+    from localaws.cloudwatch.sampler import Sampler
     from localaws.control import ControlPlane
     from localaws.network import Network
     from localaws.reconcile import Reconciler
@@ -25,12 +26,14 @@ class Runtime:
     addresses: Addresses
     certificates: CertificateAuthority
     reconciler: Reconciler
+    sampler: Sampler
 
     @classmethod
     def begin(cls, control: ControlPlane) -> Runtime:
         """Start the front and the reconciler; imports happen here because many accounts never need them."""
         from localaws.addresses import Addresses
         from localaws.certificates import CertificateAuthority
+        from localaws.cloudwatch.sampler import Sampler
         from localaws.network import Network
         from localaws.reconcile import Reconciler
         from localaws.relay import Front
@@ -44,13 +47,16 @@ class Runtime:
             addresses=Addresses(state.path / "addresses.json", seed=state.identity().seed),
             certificates=CertificateAuthority(state.ca_dir),
             reconciler=Reconciler(functools.partial(state.write_json, "engines.json")),
+            sampler=Sampler(control),
         )
         runtime.front.start()
         runtime.reconciler.start()
+        runtime.sampler.start()
         control.subscribe(runtime.reconciler.wake)
         return runtime
 
     def end(self) -> None:
-        """Stop the reconciler, which stops the engines through their controllers, and then the front."""
+        """Stop the sampler, then the reconciler with the controllers and their engines, then the front."""
+        self.sampler.stop()
         self.reconciler.stop()
         self.front.stop()

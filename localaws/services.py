@@ -15,6 +15,8 @@ SERVICES = {
     "rds": "localaws.rds",
     "elasticache": "localaws.elasticache",
     "ssm": "localaws.ssm",
+    "cloudwatch": "localaws.cloudwatch",
+    "sns": "localaws.sns",
     "awslambda": "localaws.awslambda",
 }
 

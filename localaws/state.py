@@ -119,6 +119,11 @@ class StateDir:
         return self.path / "ca"
 
     @property
+    def metrics_dir(self) -> Path:
+        """Folder of the store of metrics."""
+        return self.path / "metrics"
+
+    @property
     def log_file(self) -> Path:
         """The server's own log."""
         return self.path / "server.log"
@@ -199,10 +204,18 @@ class StateDir:
         self.clear_sockets()
         for folder in self._data_folders():
             shutil.rmtree(folder, ignore_errors=True)
-        for name in ("identity.json", "addresses.json", "engines.json", "server.json", "zones.json"):
+        for name in (
+            "identity.json",
+            "addresses.json",
+            "engines.json",
+            "server.json",
+            "zones.json",
+            "sampling.json",
+        ):
             (self.path / name).unlink(missing_ok=True)
 
     def _data_folders(self) -> Iterator[Path]:
         yield self.journal_dir
         yield self.snapshot_dir
+        yield self.metrics_dir
         yield self.engines_root
