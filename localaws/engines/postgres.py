@@ -169,7 +169,7 @@ class PostgresServer:
             self._start(deadline)
 
     def _start(self, deadline: float) -> None:
-        self._process = None
+        self._reap()
         _clear_leftovers(self.data)
         private_folder(self.sockets, self.account)
         private_folder(self.home / "log", self.account)
@@ -219,14 +219,16 @@ class PostgresServer:
 
     def kill(self) -> None:
         """End the server and all its processes at once, surely, and remove what they leave behind."""
-        found = self._process
-        self._process = None
-        if found is not None:
-            found.kill()
+        self._reap()
         process.kill_all_in(self.data)
-        if found is not None:
-            found.wait()
         _clear_leftovers(self.data)
+
+    def _reap(self) -> None:
+        """End the process that this object started: as long as nobody asks for its end, its id is in use."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
 
     def _ended(self, pid: int, seconds: float) -> bool:
         if self._process is None:

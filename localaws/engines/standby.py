@@ -146,7 +146,10 @@ def point(link: Path, sockets: Path) -> None:
 
 
 def timeline(server: PostgresServer) -> int:
-    """Return the timeline of a cluster: each promotion starts a higher one (works when stopped)."""
+    """Return the timeline of a cluster: each promotion starts a higher one (works when stopped).
+
+    That of a standby may be behind what it replays.
+    """
     return ControlFile.read(server.data, server.binaries).timeline
 
 
