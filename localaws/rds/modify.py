@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from moto.rds.exceptions import DBInstanceAlreadyExists, OptionGroupNotFoundFaultError
@@ -184,7 +183,7 @@ def _storage(instance: DBInstance, request: dict[str, Any]) -> dict[str, JSON]:
             f"({instance.allocated_storage})."
         )
     if size > instance.allocated_storage:
-        size = changes["allocated_storage"] = max(size, math.ceil(instance.allocated_storage * 1.1))
+        size = changes["allocated_storage"] = max(size, -(-instance.allocated_storage * 11 // 10))
     kind = str(request.get("storage_type", instance.storage_type))
     same = kind == instance.storage_type
     iops = request.get("iops", instance.iops if same else None)
