@@ -44,9 +44,12 @@ class Door:
 
     def lead(self, servers: Servers, reason: str) -> list[Session]:
         """Lead to other servers, and return the sessions to end: those whose server is not among them."""
-        former = {server.socket for server in self.servers}
-        self.servers, self.endpoint.reason = several(servers), reason
-        staying = former & {server.socket for server in self.servers}
+        former = self.servers
+        # those who are on their way to a server that stays know it by its identity
+        known = {server: server for server in former}
+        self.servers = [known.get(server, server) for server in several(servers)]
+        self.endpoint.reason = reason
+        staying = {server.socket for server in former} & {server.socket for server in self.servers}
         return [
             session
             for session in self.sessions

@@ -87,6 +87,8 @@ def _introduce(
     try:
         yield from send_all(server, packet)
         head, answer = yield from _first_answer(server)
+        if not session.bind():
+            raise Gone
     except (Gone, OSError):
         session.check()
         yield from refuse(session, "57P03", session.door.unavailable())

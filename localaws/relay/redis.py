@@ -24,6 +24,7 @@ def serve(session: Session) -> Steps[None]:
     except OSError:
         yield from _refuse(session, session.door.unavailable())
         return
+    session.bind()
     session.describe()
     session.flow(server)
 

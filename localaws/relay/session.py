@@ -58,7 +58,8 @@ class Session:
         self.port = client.getpeername()[1]
         self.connection: Connection | None = None
         self.server: Server | None = None
-        """The server that the session is connected to."""
+        """The server that the session is bound to: it ends when the endpoint leads there no more."""
+        self._choice: Server | None = None
         self._turn = door.take_turn()
         self._asked: Callable[[], Target] | None = None
         self._gatekeeper = gatekeeper
@@ -108,11 +109,17 @@ class Session:
                 continue
             # while this session waited, the endpoint may have been led elsewhere
             if self.client.fileno() >= 0 and any(choice is each for each in self.door.servers):
-                self.server = choice
+                self._choice = choice
                 return server
             server.close()
         self.check()
         raise ConnectionRefusedError
+
+    def bind(self) -> bool:
+        """Stay with the server that was reached, unless the endpoint leads elsewhere by now."""
+        if any(self._choice is each for each in self.door.servers):
+            self.server = self._choice
+        return self.server is not None
 
     def wait_for(self, work: Callable[[], T]) -> Steps[T]:
         """Have a worker do what may block, and return its result."""
