@@ -130,6 +130,9 @@ class Standbys:
         primary = group.primary
         if primary is None:
             return
+        if primary.zone == zone:
+            # a failover that the model does not know of yet
+            zone = view.zone
         name = next(name for name in NAMES if name != primary.name)
         node = self._fleet.node(view, group, name)
         self._fleet.hold(node, zone)

@@ -123,7 +123,7 @@ class Fleet:
     def feel(self, failed: frozenset[str]) -> None:
         """Kill what stands in Availability Zones that are down, and let the others run."""
         for group in self.groups():
-            for node in list(group.nodes.values()):
+            for node in group.members:
                 node.held = node.zone in failed
                 if node.held and node.server.alive():
                     standby.fence(node.server)
@@ -132,7 +132,7 @@ class Fleet:
         """Stop an instance's servers at once and delete all they had; works without their programs too."""
         with self._lock:
             group = self._groups.pop(place.id, None)
-        for node in list(group.nodes.values()) if group is not None else ():
+        for node in group.members if group is not None else ():
             if group is not None:
                 group.halt(node, immediate=True)
         for name in NAMES:

@@ -119,7 +119,7 @@ class Group:
 
     def _look(self) -> Node | None:
         """Find the primary on the disk; a lone standby (a read replica) leads its own group."""
-        made = [node for node in self.nodes.values() if node.exists]
+        made = [node for node in self.members if node.exists]
         leading = [node for node in made if node.leads]
         if len(leading) > 1:
             leading.sort(key=lambda node: standby.timeline(node.server))
@@ -127,9 +127,20 @@ class Group:
         return self.primary
 
     @property
+    def members(self) -> list[Node]:
+        """All nodes, as they are now."""
+        return list(self.nodes.values())
+
+    @property
     def standbys(self) -> list[Node]:
         """All nodes but the primary."""
-        return [node for node in self.nodes.values() if node is not self.primary]
+        return [node for node in self.members if node is not self.primary]
+
+    @property
+    def serving(self) -> list[Node]:
+        """The primary and the standbys that commits wait for, as far as they run."""
+        found = [node for node in self.members if node is self.primary or node.name in self.listed]
+        return [node for node in found if node.server.alive()]
 
     def alive(self) -> bool:
         """Whether the primary runs."""
@@ -177,7 +188,7 @@ class Group:
                 return self._take_over(successor, UNHEALTHY)
 
     def _why_down(self) -> str:
-        down = sorted({node.zone or "" for node in self.nodes.values() if node.held} - {""})
+        down = sorted({node.zone or "" for node in self.members if node.held} - {""})
         if not down:
             return "its data are not here"
         named = " and ".join(down)
@@ -214,6 +225,16 @@ class Group:
             self._moved(None)
             self.halt(primary)
             self._start(primary)
+
+    def reboot(self, node: Node) -> None:
+        """Stop one server and start it with its own settings; a primary stays the primary."""
+        with self.lock:
+            if node is not self.primary:
+                self._restart_standby(node, node.settings)
+                return
+            self._moved(None)
+            self.halt(node)
+            self._start(node)
 
     def _restart_standby(self, node: Node, settings: Mapping[str, str]) -> None:
         """A standby refuses to replay with smaller limits than its primary's."""

@@ -119,10 +119,9 @@ class Provision:
     def _reload(self, view: InstanceView) -> Address:
         """Have all running nodes read the instance's settings, and start the primary if it is down."""
         group = self._fleet.group(view)
-        for node in group.nodes.values():
-            if node.server.alive():
-                node.server.configure(view.settings)
-                node.server.reload()
+        for node in group.serving:
+            node.server.configure(view.settings)
+            node.server.reload()
         return self._run(view)
 
     def _admit(self, view: InstanceView, node: Node) -> Address:
@@ -232,7 +231,7 @@ class Provision:
 
     def _follow(self, view: InstanceView, group: Group, source: Source) -> None:
         """Lead a replica that is down to where its source is in this run."""
-        for node in group.nodes.values():
+        for node in group.members:
             if node.exists and not node.leads:
                 standby.follow(node.server, self._upstream(view, source))
 
@@ -284,7 +283,7 @@ class Provision:
 
     def _archive(self, view: InstanceView) -> None:
         """Have an instance archive as its retention says."""
-        for node in self._fleet.group(view).nodes.values():
+        for node in self._fleet.group(view).members:
             if node.exists:
                 archive.set_archive(node.server, self._fleet.archive_of(view))
 
@@ -303,11 +302,12 @@ class Provision:
         self._model.settle(view.place, "modified", address=address.address, port=address.port)
 
     def _configure(self, view: InstanceView, _: object) -> None:
-        for node in self._fleet.group(view).nodes.values():
-            if node.exists:
-                node.server.configure(view.settings)
-            if node.server.alive():
-                node.server.reload()
+        group = self._fleet.group(view)
+        for node in group.serving:
+            node.server.configure(view.settings)
+            node.server.reload()
+        if group.primary is not None and not group.alive():
+            group.primary.server.configure(view.settings)
         self._doors.update(view)
         self._model.settle(view.place, "configured")
 
