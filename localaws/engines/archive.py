@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 import shutil
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from localaws.engines.role import Role
 from localaws.engines.standby import apply
 
 ARCHIVE_DEADLINE = 30.0
+NUDGE = 1.0
 PLACE = re.compile(r"^START WAL LOCATION: .*\(file ([0-9A-F]{24})\)", re.MULTILINE)
 WAL_FILE = re.compile(r"\.?[0-9A-F]{8}([0-9A-F]{16})(\.|$)")
 """A WAL file, one that a promotion cut short, or one whose copy was; not a timeline's history."""
@@ -67,11 +69,14 @@ def archive_now(server: PostgresServer, seconds: float = ARCHIVE_DEADLINE) -> No
         (end,) = one_row(connection, "SELECT (pg_switch_wal() - '0/0')::bigint")
         last = f"{(end - 1) >> 32:X}/{(end - 1) & 0xFFFFFFFF:X}"
         (name,) = one_row(connection, f"SELECT pg_walfile_name('{last}')")
-    status = server.data / "pg_wal" / "archive_status"
-    for _ in polling(seconds):
         # an idle server's last file may be older than the archive: nothing waits then
-        if not (status / f"{name}.ready").exists():
-            return
+        waiting = server.data / "pg_wal" / "archive_status" / f"{name}.ready"
+        end_of_wait = time.monotonic() + seconds
+        while (left := end_of_wait - time.monotonic()) > 0:
+            if any(not waiting.exists() for _ in polling(min(left, NUDGE))):
+                return
+            # after a failure the archiver would rest for a minute
+            connection.execute("SELECT pg_reload_conf()")
     raise EngineFailed(f"{name} was not archived within {seconds:.0f} s: see {server.home / 'log'}")
 
 
