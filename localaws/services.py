@@ -18,6 +18,7 @@ SERVICES = {
     "cloudwatch": "localaws.cloudwatch",
     "sns": "localaws.sns",
     "awslambda": "localaws.awslambda",
+    "secretsmanager": "localaws.secretsmanager",
 }
 
 # These read or write the models of other services, which must be ours by then.
@@ -72,7 +73,7 @@ class Services:
                 module = self.module(service)
                 runtime.reconciler.add(module.start(self._control, runtime))
                 if hasattr(module, "probe"):
-                    runtime.sampler.watch(module.probe(self._control))
+                    runtime.sampler.watch(module.probe(self._control, runtime))
                 self._started.add(service)
 
     def settlement(self, service: str, name: str) -> Callable[..., None]:

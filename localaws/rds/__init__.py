@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from localaws.cloudwatch.measure import Probe
     from localaws.control import ControlPlane
     from localaws.reconcile import Controller
     from localaws.runtime import Runtime
@@ -26,9 +27,18 @@ def install(control: ControlPlane | None) -> None:
 
 def start(control: ControlPlane, runtime: Runtime) -> Controller:
     """Return the controller that brings the servers to the model."""
+    from localaws.rds.clusters.controller import ClusterController
     from localaws.rds.controller import RdsController
 
+    runtime.reconciler.add(ClusterController(control, runtime))
     return RdsController(control, runtime)
+
+
+def probe(control: ControlPlane, runtime: Runtime) -> Probe:
+    """Return what tells CloudWatch of the servers."""
+    from localaws.rds.measures import Meter
+
+    return Meter(control, runtime)
 
 
 def __getattr__(name: str) -> Any:
