@@ -88,7 +88,7 @@ def expire(backend: Any, resource_id: str) -> None:
 
 def of_resource(backend: Any, resource_id: str) -> DBInstance | None:
     """The instance of a DbiResourceId, or what is kept of a deleted one."""
-    holders = [*backend.databases.values(), *backend.retained.values()]
+    holders = [*standalone(backend), *backend.retained.values()]
     return next((each for each in holders if each.dbi_resource_id == resource_id), None)
 
 
@@ -131,9 +131,14 @@ def retain(instance: DBInstance) -> None:
     instance.backend.retained[kept.dbi_resource_id] = kept
 
 
+def standalone(backend: Any) -> list[DBInstance]:
+    """The instances that are no members of a cluster, which has backups of its own."""
+    return [each for each in backend.databases.values() if not each.db_cluster_identifier]
+
+
 def described(backend: Any) -> list[DBInstance]:
     """Instances with automated backups, then deleted ones that have left theirs."""
-    active = [each for each in backend.databases.values() if each.backup_retention_period]
+    active = [each for each in standalone(backend) if each.backup_retention_period]
     return [*active, *backend.retained.values()]
 
 
@@ -241,5 +246,5 @@ def archive_discards(backend: Any) -> list[str]:
     if not backend.dropped_archives:
         return []
     used = sources_in_use()
-    used |= {each.dbi_resource_id for each in backend.databases.values() if each.archiving}
+    used |= {each.dbi_resource_id for each in standalone(backend) if each.archiving}
     return [each for each in backend.dropped_archives if each not in used]

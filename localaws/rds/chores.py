@@ -13,7 +13,7 @@ _KEY_NEEDED = frozenset({"available", "storage-full", "rebooting", "starting"})
 
 def due(backend: Any, now: datetime) -> Iterator[tuple[str, str]]:
     """The settlements that are due now, each with the DbiResourceId that it is about."""
-    for instance in list(backend.databases.values()):
+    for instance in backups.standalone(backend):
         if instance.resting_status in _KEY_NEEDED and not keys.usable(backend, instance.kms_key_id):
             yield "key_lost", instance.dbi_resource_id
         elif backups.due(instance, now):

@@ -60,6 +60,10 @@ class RdsController:
             self._reconciler.submit(place.id, functools.partial(self._copy, place, item["source"]))
         for place in overview.discarded:
             self._reconciler.submit(place.id, functools.partial(self._provision.discard_snapshot, place))
+        for place in overview.archives:
+            self._reconciler.submit(place.id, functools.partial(self._provision.discard_archive, place))
+        for place, name in overview.chores:
+            self._model.settle(place, name)
         idle = not any(glance.busy for glance in overview.instances)
         if idle and self._prepares and not self._provision.prepared():
             self._reconciler.submit("rds-spare", self._prepare)

@@ -11,7 +11,7 @@ import moto.rds.models as base
 from moto.core.utils import utcnow
 from moto.moto_api._internal import mock_random
 
-from localaws.rds import lineage, parameters, versions
+from localaws.rds import keys, lineage, parameters, versions
 from localaws.rds.classes import CLASSES, memory_of
 from localaws.rds.passwords import MasterUserSecret
 from localaws.rds.work import JSON, STATUS, Item, Modify, Source
@@ -105,7 +105,7 @@ class DBInstance(base.DBInstance):
     def refresh_status(self) -> None:
         """Work out the status from what is still to do."""
         kinds = [item["do"] for item in self.work]
-        if self.resting_status != "stopped":
+        if self.resting_status not in ("stopped", keys.LOST):
             self.down_since = None
         elif self.down_since is None:
             self.down_since = utcnow()

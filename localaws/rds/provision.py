@@ -340,6 +340,11 @@ class Provision:
         )
         self._model.settle_snapshot(place, "snapshot_copied")
 
+    def discard_archive(self, place: Place) -> None:
+        """Remove the archived WAL of a resource that nothing can be recovered from."""
+        self._fleet.discard(self._fleet.archive(place.id))
+        self._model.settle(place, "archive_discarded")
+
     def discard_snapshot(self, place: Place) -> None:
         """Remove the data of a snapshot that nothing refers to."""
         folder = self._fleet.snapshot(place.id)

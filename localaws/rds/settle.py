@@ -99,9 +99,10 @@ def stopped(backend: Any, *, resource_id: str) -> None:
     """The server is down because it was asked to be."""
     instance = _instance(backend, resource_id)
     if instance is not None and instance.work and instance.work[0]["do"] == "stop":
-        instance.resting_status = "stopped"
+        if instance.resting_status != keys.LOST:
+            instance.resting_status = "stopped"
+            _tell(instance, "stopped")
         instance.finish("stop")
-        _tell(instance, "stopped")
 
 
 def started(backend: Any, *, resource_id: str, address: str, port: int) -> None:
@@ -303,7 +304,7 @@ def key_lost(backend: Any, *, resource_id: str) -> None:
     instance = _instance(backend, resource_id)
     if instance is not None and instance.resting_status != keys.LOST:
         instance.resting_status = keys.LOST
-        instance.refresh_status()
+        instance.queue({"do": "stop"})
         _tell(instance, "key-lost", name=instance.db_instance_identifier)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from moto.core.utils import utcnow
 
 from localaws.network import Target
+from localaws.rds.chores import due
 from localaws.rds.validation import in_maintenance
 from localaws.rds.work import Copy, Item, Source
 
@@ -85,6 +86,10 @@ class Overview:
     instances: list[Glance]
     copies: list[tuple[Place, Copy]]
     discarded: list[Place]
+    archives: list[Place]
+    """Resources whose archived WAL is to be removed."""
+    chores: list[tuple[Place, str]]
+    """Settlements that are due without anybody's call."""
 
 
 class Model:
@@ -95,7 +100,8 @@ class Model:
 
     def overview(self) -> Overview:
         """Return all instances that have servers, and the snapshots' work."""
-        found = Overview([], [], [])
+        found = Overview([], [], [], [], [])
+        now = utcnow()
         with self._control.lock:
             for account, region, backend in self._control.backends("rds"):
                 found.instances.extend(_glance(account, region, each) for each in _served(backend))
@@ -103,7 +109,9 @@ class Model:
                     if snapshot.work:
                         place = Place(account, region, snapshot.data_id)
                         found.copies.append((place, copy.deepcopy(snapshot.work[0])))
-                found.discarded.extend(Place(account, region, data_id) for data_id in backend.discarded)
+                found.discarded.extend(Place(account, region, data_id) for data_id in backend.discards())
+                found.archives.extend(Place(account, region, each) for each in backend.archive_discards())
+                found.chores.extend((Place(account, region, each), name) for name, each in due(backend, now))
         return found
 
     def instance(self, place: Place) -> InstanceView | None:
