@@ -16,6 +16,7 @@ SERVICES = {
     "elasticache": "localaws.elasticache",
     "ssm": "localaws.ssm",
     "cloudwatch": "localaws.cloudwatch",
+    "logs": "localaws.logs",
     "sns": "localaws.sns",
     "awslambda": "localaws.awslambda",
     "secretsmanager": "localaws.secretsmanager",
