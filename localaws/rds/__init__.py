@@ -35,9 +35,11 @@ def start(control: ControlPlane, runtime: Runtime) -> Controller:
 
 
 def probe(control: ControlPlane, runtime: Runtime) -> Probe:
-    """Return what tells CloudWatch of the servers."""
+    """Return what tells CloudWatch of the servers; their logs are followed at the same pace."""
+    from localaws.rds.exports import LogExports
     from localaws.rds.measures import Meter
 
+    runtime.sampler.subscribe(LogExports(control).tick)
     return Meter(control, runtime)
 
 

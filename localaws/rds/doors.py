@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from localaws.addresses import Address
 from localaws.engines.postgres import PostgresServer
 from localaws.rds.tokens import Audience, Tokens
-from localaws.rds.view import InstanceView, Model
+from localaws.rds.view import Model, Place
 from localaws.relay import Endpoint
 from localaws.relay.front import EndpointError
 
@@ -16,6 +16,26 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3
 """Another program may take an address between its claim and its use."""
+
+
+class Described(Protocol):
+    """What an endpoint needs to know of its instance."""
+
+    @property
+    def place(self) -> Place:
+        """Where the model has it."""
+
+    @property
+    def dns_name(self) -> str:
+        """Host name, for the certificate."""
+
+    @property
+    def port(self) -> int:
+        """Port that is asked for."""
+
+    @property
+    def force_ssl(self) -> bool:
+        """Whether plain text is refused."""
 
 
 class Doors:
@@ -28,7 +48,7 @@ class Doors:
         self._open: dict[str, tuple[Address, str]] = {}
         self._servers: dict[str, PostgresServer] = {}
 
-    def open(self, view: InstanceView, server: PostgresServer, *, reason: str = "") -> Address:
+    def open(self, view: Described, server: PostgresServer, *, reason: str = "") -> Address:
         """Lead the instance's endpoint to its server, and return where it listens.
 
         With a reason it leads nowhere, and clients are told.
@@ -44,11 +64,11 @@ class Doors:
         self._open[name] = (address, view.dns_name)
         return address
 
-    def reserve(self, view: InstanceView) -> Address:
+    def reserve(self, view: Described) -> Address:
         """Return where the endpoint of a stopped instance will listen."""
         return self._runtime.addresses.claim(view.place.id, view.port)
 
-    def _listen(self, view: InstanceView, server: PostgresServer, address: Address, reason: str) -> Address:
+    def _listen(self, view: Described, server: PostgresServer, address: Address, reason: str) -> Address:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 self._runtime.front.open(self._endpoint(view, server, address, reason))
@@ -61,7 +81,7 @@ class Doors:
         raise AssertionError("unreachable")
 
     def _endpoint(
-        self, view: InstanceView, server: PostgresServer, address: Address, reason: str
+        self, view: Described, server: PostgresServer, address: Address, reason: str
     ) -> Endpoint:
         certificate = self._runtime.certificates.issue(
             view.place.id, addresses=[address.address], names=[view.dns_name]
@@ -89,7 +109,7 @@ class Doors:
             ),
         )
 
-    def update(self, view: InstanceView) -> None:
+    def update(self, view: Described) -> None:
         """Have new connections treated as the instance's parameters say."""
         if view.place.id in self._open:
             self._runtime.front.update(view.place.id, force_tls=view.force_ssl)

@@ -200,7 +200,7 @@ class ClusterBackend(RDSBackend):
         cluster = lifecycle.named(self, db_cluster_identifier)
         return snapshots.take(self, cluster, db_cluster_snapshot_identifier, tags)
 
-    def copy_db_cluster_snapshot(self, **request: Any) -> DBClusterSnapshot:  # type: ignore[override]
+    def copy_db_cluster_snapshot(self, **request: Any) -> DBClusterSnapshot:
         """Copy a cluster snapshot."""
         return snapshots.copy(self, request)
 
@@ -214,7 +214,7 @@ class ClusterBackend(RDSBackend):
         request = snapshots.inherited(snapshot.cluster, dict(overrides))
         return lifecycle.create(self, request, snapshots.origin(snapshot))
 
-    def restore_db_cluster_to_point_in_time(self, **request: Any) -> Any:  # type: ignore[override]
+    def restore_db_cluster_to_point_in_time(self, **request: Any) -> Any:
         """Make a new cluster with the data that another one had at a moment."""
         source = lifecycle.named(self, request.get("source_db_cluster_identifier"))
         kind = request.get("restore_type") or "full-copy"

@@ -12,7 +12,7 @@ from moto.core.utils import utcnow
 from localaws.rds import versions
 from localaws.rds.clusters.work import STATUS, Item
 from localaws.rds.models import RESTORABLE_LAG
-from localaws.rds.passwords import MasterUserSecret
+from localaws.rds.passwords import MasterUserSecret, confirm
 from localaws.rds.work import JSON
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class DBCluster(base.DBCluster):
     @master_user_password.setter
     def master_user_password(self, value: str) -> None:
         self._master_user_password = value
+        confirm(self, value)
 
     # -- work and status
 
@@ -210,7 +211,7 @@ class DBCluster(base.DBCluster):
         return str(self.backend.describe_db_subnet_groups(self.db_subnet_group_name)[0].vpc_id)
 
     @property
-    def latest_restorable_time(self) -> datetime | None:  # type: ignore[override]
+    def latest_restorable_time(self) -> datetime | None:
         """A few seconds ago, or when the cluster was stopped; none before the first backup."""
         if self.backed_up is None:
             return None
