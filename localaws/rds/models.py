@@ -13,7 +13,7 @@ from moto.moto_api._internal import mock_random
 
 from localaws.rds import keys, lineage, parameters, versions
 from localaws.rds.classes import CLASSES, memory_of
-from localaws.rds.passwords import MasterUserSecret
+from localaws.rds.passwords import MasterUserSecret, confirm
 from localaws.rds.work import JSON, STATUS, Item, Modify, Source
 
 _NEUTRAL_WINDOWS = {
@@ -143,6 +143,7 @@ class DBInstance(base.DBInstance):
     @master_user_password.setter
     def master_user_password(self, value: str | None) -> None:
         self._master_user_password = value
+        confirm(self, value)
 
     @property
     def archiving(self) -> bool:
