@@ -95,14 +95,15 @@ def _sheltered(name: str, top: Path, parts: list[Path]) -> Path:
                 shutil.copytree(part, target, symlinks=True)
             else:
                 shutil.copy(part, target)
-        _open_to_all(unfinished)
+        open_to_all(unfinished)
         with contextlib.suppress(OSError):  # another start made it meanwhile
             unfinished.rename(copy)
         shutil.rmtree(unfinished, ignore_errors=True)
     return copy
 
 
-def _open_to_all(folder: Path) -> None:
+def open_to_all(folder: Path) -> None:
+    """Let every account read what is in a folder, whatever the umask."""
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or os.access(path, os.X_OK) else 0o444))

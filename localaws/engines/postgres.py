@@ -20,6 +20,7 @@ from localaws.engines.account import engine_account, private_folder
 from localaws.engines.binaries import PostgresBinaries
 from localaws.engines.cluster import copy_tree, make_durable, new_identity
 from localaws.engines.controlfile import floors
+from localaws.engines.extensions import offer
 from localaws.engines.pidfile import PidFile
 from localaws.engines.process import EngineFailed
 from localaws.engines.rights import ADMIN, database_statements, master_statements
@@ -174,7 +175,7 @@ class PostgresServer:
         private_folder(self.sockets, self.account)
         private_folder(self.home / "log", self.account)
         part = self.write_role()
-        command = [self.binaries.program("postgres"), "-D", self.data, "-k", self.sockets]
+        command = [offer(self.binaries, self.account).program, "-D", self.data, "-k", self.sockets]
         output = self.home / "startup.log"
         # in recovery to a moment "standby" does not mean that it answers
         awaited = ("ready",) if part.recovery is not None else ("ready", "standby")
@@ -245,7 +246,7 @@ class PostgresServer:
         values = configuration.effective(
             settings, major=self.binaries.major, durable=self.durable, log=self.home / "log"
         )
-        configuration.write(self.data, values, self.account)
+        configuration.write(self.data, values | offer(self.binaries, self.account).settings, self.account)
 
     def reload(self) -> None:
         """Have the running server read its configuration."""

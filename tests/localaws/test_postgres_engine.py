@@ -276,6 +276,46 @@ def test_the_catalogue_is_the_servers_own() -> None:
     assert "pg_stat_statements.max" in catalogue
 
 
+@pytest.mark.parametrize("binaries", find_all(), ids=lambda each: f"postgres-{each.major}")
+def test_the_master_user_creates_the_extensions_of_rds(folder: Path, binaries: PostgresBinaries) -> None:
+    made = make(folder, "db", binaries, shared_preload_libraries="pg_stat_statements,auto_explain")
+    try:
+        made.configure(
+            {
+                "shared_preload_libraries": "pg_stat_statements,auto_explain",
+                "auto_explain.log_min_duration": "0",
+            }
+        )
+        made.reload()
+        with as_master(made) as session:
+            for name in ("pg_stat_statements", "postgres_fdw", "pg_buffercache"):
+                session.execute(f"CREATE EXTENSION {name}")
+            session.execute("SELECT pg_stat_statements_reset()")
+            session.execute("SELECT 'watched'")
+            seen = (
+                "SELECT calls FROM pg_stat_statements WHERE query LIKE '%watched%' OR query LIKE 'SELECT $1'"
+            )
+            assert scalar(session, seen) == 1
+            session.execute("CREATE SERVER other FOREIGN DATA WRAPPER postgres_fdw")
+            assert any("Query Text: SELECT 'watched'" in made.log.read_text() for _ in polling(20))
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                session.execute("CREATE EXTENSION file_fdw")
+    finally:
+        made.remove()
+
+
+def test_only_members_of_rds_iam_are_left_to_the_relay(server: PostgresServer) -> None:
+    with as_master(server) as session:
+        session.execute("CREATE ROLE app LOGIN")
+        session.execute("CREATE ROLE stranger LOGIN")
+        session.execute("GRANT rds_iam TO app")
+    with psycopg.connect(host=str(server.sockets), dbname="shop", user="app") as session:
+        assert scalar(session, "SELECT current_user") == "app"
+    for user in ("shopkeeper", "rdsadmin", "stranger"):
+        with pytest.raises(psycopg.OperationalError, match="no password supplied"):
+            psycopg.connect(host=str(server.sockets), dbname="shop", user=user)
+
+
 def test_missing_binaries_name_the_remedy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(EngineMissing, match=r"PostgreSQL 9\.6 is not on this machine"):
         find_postgres("9.6")
