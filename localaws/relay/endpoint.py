@@ -10,7 +10,7 @@ from typing import Literal
 from localaws.certificates import Certificate
 from localaws.network import Origin, Target
 
-Kind = Literal["postgres", "redis"]
+Kind = Literal["postgres", "redis", "mysql"]
 Judge = Callable[[str, str], str | None]
 """Is told a user and the token of a log-in, and returns why it does not prove who the user is, or None."""
 

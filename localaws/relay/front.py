@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from localaws.errors import LocalawsError
 from localaws.network import OUTSIDE, Origin, Refusal, Target
-from localaws.relay import postgres, redis
+from localaws.relay import mysql, postgres, redis
 from localaws.relay.door import Door, drop
 from localaws.relay.endpoint import Connection, Endpoint, Kind, Servers, Traffic, Tunnel
 from localaws.relay.loop import Loop, Steps
@@ -27,8 +27,13 @@ _BATCH = 64
 _LAST_WORDS = 2.0
 _MOST_DESCRIPTORS = 65536
 _SPARE_DESCRIPTORS = 128
-_PROTOCOLS: dict[Kind, Callable[[Session], Steps[None]]] = {"postgres": postgres.serve, "redis": redis.serve}
-_REDIS_PORTS = range(6379, 6400)
+_PROTOCOLS: dict[Kind, Callable[[Session], Steps[None]]] = {
+    "postgres": postgres.serve,
+    "redis": redis.serve,
+    "mysql": mysql.serve,
+}
+_PORTS: dict[int, Kind] = {**dict.fromkeys(range(6379, 6400), "redis"), 3306: "mysql"}
+"""What a client speaks that asks for a port where nothing is."""
 
 
 class EndpointError(LocalawsError):
@@ -204,7 +209,7 @@ class Front:
     def _nowhere(tunnel: Tunnel) -> Door:
         """A door that explains why a tunnel leads nowhere."""
         name = f"{tunnel.host}:{tunnel.port}"
-        kind: Kind = "redis" if tunnel.port in _REDIS_PORTS else "postgres"
+        kind = _PORTS.get(tunnel.port, "postgres")
         nothing = Target(name, "", (), (), False, tunnel.port, "", "")
         reason = (
             f"connection refused on AWS: nothing listens at {name} for {tunnel.origin.instance_id}. "
