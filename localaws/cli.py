@@ -1,4 +1,4 @@
-"""The command line: start, stop, status, reset, env, logs and zone."""
+"""The command line: start, stop, status, reset, env, logs, zone and sampling."""
 
 from __future__ import annotations
 
@@ -55,6 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     zone = _verb(verbs, "zone", _zone, "take an Availability Zone down, or let it be up again")
     zone.add_argument("what", choices=("fail", "restore"), help="fail: what stands there dies and stays down")
     zone.add_argument("name", metavar="ZONE", help="for example us-east-1a")
+    sampling = _verb(verbs, "sampling", _sampling, "change how often CloudWatch looks at the servers")
+    sampling.add_argument(
+        "seconds", metavar="SECONDS", help="between two looks, also of the alarms; a divisor of 60"
+    )
     return parser
 
 
@@ -128,6 +132,15 @@ def _env(options: argparse.Namespace) -> int:
         print(json.dumps(variables, indent=1))
     else:
         print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()))
+    return 0
+
+
+def _sampling(options: argparse.Namespace) -> int:
+    from localaws.cloudwatch import interval
+
+    state = StateDir.open(options.state)
+    interval.change(state, options.seconds)
+    print(f"CloudWatch looks every {interval.seconds_between(state)} s.")
     return 0
 
 

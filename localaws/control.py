@@ -197,6 +197,10 @@ class ControlPlane:
             if answer.status >= 400:
                 log.warning("replay: %s %s answered %s", call.service, call.action, answer.status)
 
+    def mark(self, service: str) -> None:
+        """Note, under the lock, that a model changed without the journal: the next snapshot has it."""
+        self._changed.add(APART.get(service, REST))
+
     def _touch(self, service: str) -> None:
         if service in SELF_CONTAINED:
             self._changed |= {APART.get(service, REST), REST}

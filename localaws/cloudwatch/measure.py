@@ -24,7 +24,7 @@ class Measure:
 
 
 class Probe(Protocol):
-    """A service's look at its servers: a module in `services.SERVICES` offers one as `probe(control, runtime)`."""
+    """A service's look at its servers; its module in SERVICES offers one as `probe(control, runtime)`."""
 
     def measures(self) -> Iterable[Measure]:
         """Look once and yield what was found; called from the sampler's thread, never with the lock held.

@@ -1,63 +1,33 @@
 """The sampler: one thread that looks at the running servers, stores what it finds and has alarms evaluated.
 
-It looks every LOCALAWS_SAMPLE_SECONDS (5 without it); `localaws sampling SECONDS` changes that at run time.
+How often it looks is in `interval`.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-import os
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from localaws.cloudwatch.host import HOST
+from localaws.cloudwatch.interval import seconds_between
 from localaws.cloudwatch.measure import Dimensions, Measure, Probe
 from localaws.cloudwatch.points import Point
 from localaws.cloudwatch.store import Metric
-from localaws.errors import LocalawsError
 
 if TYPE_CHECKING:
     from localaws.control import ControlPlane
-    from localaws.state import StateDir
 
-__all__ = ["Dimensions", "Measure", "Probe", "Sampler", "SamplingInvalid", "change", "seconds_between"]
+__all__ = ["Dimensions", "Measure", "Probe", "Sampler"]
 
 log = logging.getLogger(__name__)
 
-DEFAULT_SECONDS = 5
-CHOICES = (1, 2, 3, 5, 6, 10, 15, 20, 30, 60)
-VARIABLE = "LOCALAWS_SAMPLE_SECONDS"
-FILE = "sampling.json"
 NAP = 1.0
 """The longest the thread sleeps before it looks whether the interval was changed."""
 COMPACT_SECONDS = 300
-
-
-class SamplingInvalid(LocalawsError):
-    """An interval at which the sampler does not look."""
-
-
-def checked(text: str | int) -> int:
-    """An interval; SamplingInvalid for one that does not divide a minute."""
-    if not str(text).isdigit() or int(text) not in CHOICES:
-        raise SamplingInvalid(
-            f"Metrics cannot be sampled every {text!r} seconds. Use one of {', '.join(map(str, CHOICES))}."
-        )
-    return int(text)
-
-
-def seconds_between(state: StateDir) -> int:
-    """The interval that holds now."""
-    chosen = state.read_json(FILE)
-    return checked(chosen if chosen is not None else os.environ.get(VARIABLE) or DEFAULT_SECONDS)
-
-
-def change(state: StateDir, seconds: int) -> None:
-    """Sample at this interval from now on; a running server follows within a second."""
-    state.write_json(FILE, checked(seconds))
 
 
 class Sampler:
@@ -71,6 +41,8 @@ class Sampler:
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
         self._compacted = 0
         HOST.control = control
+        # a wrong setting is refused now, not in the thread
+        seconds_between(control.state)
 
     def watch(self, probe: Probe) -> None:
         """Sample what this probe tells from now on."""

@@ -16,6 +16,7 @@ TITLES = {
     "awslambda": "AWS Lambda",
     "lambda": "AWS Lambda",
     "logs": "Amazon CloudWatch Logs",
+    "sns": "Amazon SNS",
     "elasticache": "Amazon ElastiCache",
     "ssm": "AWS Systems Manager",
     "network": "Amazon EC2 and VPC",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,13 +148,17 @@ def _subject(account: str, region: str, instance: Any, root: Path) -> Subject:
 
 
 def _home(subject: Subject) -> Path | None:
-    """The home of the node that serves the instance; a standby serves only as a read replica or reader."""
-    made = [home for home in subject.homes if (home / "data").is_dir()]
-    leading = [home for home in made if not (home / "data" / STANDBY).exists()]
-    if not leading and (subject.replica or subject.cluster):
-        return made[0] if made else None
-    running = [home for home in leading if (home / "data" / "postmaster.pid").exists()]
+    """The home of the node that serves the instance, when its server runs."""
+    homes = leading(subject.homes, follows=subject.replica or subject.cluster is not None)
+    running = [home for home in homes if (home / "data" / "postmaster.pid").exists()]
     return running[0] if running else None
+
+
+def leading(homes: Iterable[Path], *, follows: bool) -> list[Path]:
+    """The homes of primaries; of an instance that follows another one, else its only home."""
+    made = [home for home in homes if (home / "data").is_dir()]
+    primaries = [home for home in made if not (home / "data" / STANDBY).exists()]
+    return primaries or (made[:1] if follows else [])
 
 
 def _dimensions(subject: Subject, vitals: Vitals) -> list[Dimensions]:
