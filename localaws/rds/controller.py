@@ -8,6 +8,8 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import psycopg
+
 from localaws import zones
 from localaws.engines.process import EngineFailed
 from localaws.errors import LocalawsError
@@ -16,6 +18,8 @@ from localaws.rds.failover import Standbys
 from localaws.rds.fleet import Fleet
 from localaws.rds.nodes import Node, NodeDown
 from localaws.rds.provision import Provision, SnapshotMissing
+from localaws.rds.replication import Replicas, SourceDown
+from localaws.rds.storage import Storage
 from localaws.rds.view import Glance, InstanceView, Model, Place
 
 if TYPE_CHECKING:
@@ -27,6 +31,9 @@ log = logging.getLogger(__name__)
 
 FULL = "No space left on device"
 MAKING = frozenset({"create", "restore", "replicate", "recover"})
+ACCIDENTS = (EngineFailed, SourceDown, psycopg.Error)
+TRIES = 3
+"""How often work is tried that may have failed because a server died meanwhile."""
 WITHOUT_HARM = frozenset({"snapshot", "configure", "delete"})
 """Work whose failure leaves the instance in the state it had."""
 
@@ -41,8 +48,13 @@ class RdsController:
         doors = Doors(self._model, runtime)
         self.fleet = Fleet(control.state, doors, self._reconciler.wake)
         self._standbys = Standbys(self.fleet, self._model)
-        self._provision = Provision(control.state, self._model, doors, self.fleet, self._standbys)
+        self._replicas = Replicas(self.fleet, self._model)
+        self._provision = Provision(
+            control.state, self._model, doors, self.fleet, self._standbys, self._replicas
+        )
+        self._storage = Storage(self.fleet, self._model, self._provision)
         self._noted: set[str] = set()
+        self._tries: dict[str, int] = {}
         self._felt = zones.failed(control.state)
         for glance in self._model.overview().instances:
             # nothing runs yet: no caller may read "available" before it is true
@@ -74,9 +86,14 @@ class RdsController:
             self._model.settle(place, "maintained")
         if glance.busy or self._is_down(glance) or self._standbys.changed(place):
             self._reconciler.submit(place.id, functools.partial(self._attend, place))
+        if self._replicas.broken(glance):
+            self._submit(place.id, place, self._replicas.repair)
+        if self._storage.due(glance):
+            self._submit(place.id, place, self._storage.look)
         if self._standbys.need(glance):
-            job = functools.partial(self._with, place, self._standbys.keep)
-            self._reconciler.submit(f"{place.id}/standby", job)
+            self._submit(f"{place.id}/standby", place, self._standbys.keep)
+        if self._replicas.due(glance):
+            self._submit(f"{place.id}/replica", place, self._replicas.look)
 
     def _is_down(self, glance: Glance) -> bool:
         """Whether a server has to be started that may be."""
@@ -90,6 +107,9 @@ class RdsController:
         if failed != self._felt:
             self._felt = failed
             self._reconciler.submit("rds-zones", lambda: self.fleet.feel(zones.failed(self._state)))
+
+    def _submit(self, key: str, place: Place, job: Callable[[InstanceView], None]) -> None:
+        self._reconciler.submit(key, functools.partial(self._with, place, job))
 
     def _with(self, place: Place, job: Callable[[InstanceView], None]) -> None:
         """Do something with an instance as it is now, if it is still to run."""
@@ -131,15 +151,18 @@ class RdsController:
     def _perform(self, view: InstanceView) -> None:
         try:
             self._provision.perform(view)
+            self._tries.pop(view.place.id, None)
         except Exception as error:
             log.exception("%s of %s failed", view.item and view.item["do"], view.identifier)
             self._fail(view, error)
 
     def _fail(self, view: InstanceView, error: Exception) -> None:
         do = view.item["do"] if view.item is not None else ""
-        if do == "delete":
-            # only a retry can end it: the reconciler holds it back a little
+        tries = self._tries[view.place.id] = self._tries.get(view.place.id, 0) + 1
+        if do == "delete" or (tries < TRIES and isinstance(error, ACCIDENTS)):
+            # the reconciler holds it back a little, then tries again
             raise error
+        del self._tries[view.place.id]
         status = _status_after(do, error, view.resting)
         self._model.settle(view.place, "failed", do=do, status=status, reason=_reason(error))
 

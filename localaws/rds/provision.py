@@ -15,14 +15,14 @@ from localaws.engines.backup import copy_snapshot, unfinished
 from localaws.engines.binaries import find_all, find_postgres
 from localaws.engines.pidfile import PidFile
 from localaws.engines.postgres import PostgresServer
-from localaws.engines.role import Upstream
 from localaws.errors import LocalawsError
 from localaws.rds.doors import Doors
 from localaws.rds.failover import Standbys
 from localaws.rds.fleet import NAMES, Fleet
 from localaws.rds.nodes import Group, Node, NodeDown
+from localaws.rds.replication import Replicas
 from localaws.rds.view import InstanceView, Model, Place
-from localaws.rds.work import Modify, Promote, Reboot, Recover, Replicate, Restore, Snapshot, Source
+from localaws.rds.work import Modify, Promote, Reboot, Recover, Replicate, Restore, Snapshot
 
 if TYPE_CHECKING:
     from localaws.state import StateDir
@@ -32,19 +32,24 @@ class SnapshotMissing(LocalawsError):
     """The data of a snapshot are not on this machine."""
 
 
-class SourceDown(LocalawsError):
-    """A read replica cannot be made of a source that does not run."""
-
-
 class Provision:
     """Carries out work items; each can be carried out again after a crash."""
 
-    def __init__(self, state: StateDir, model: Model, doors: Doors, fleet: Fleet, standbys: Standbys) -> None:
+    def __init__(
+        self,
+        state: StateDir,
+        model: Model,
+        doors: Doors,
+        fleet: Fleet,
+        standbys: Standbys,
+        replicas: Replicas,
+    ) -> None:
         self._state = state
         self._model = model
         self._doors = doors
         self._fleet = fleet
         self._standbys = standbys
+        self._replicas = replicas
         self._actions: dict[str, Callable[[InstanceView, Any], None]] = {
             "create": self._create,
             "restore": self._restore,
@@ -111,8 +116,8 @@ class Provision:
     def _run(self, view: InstanceView) -> Address:
         """Have the primary run with the instance's settings, and its endpoint lead to it."""
         group = self._fleet.group(view)
-        if not group.alive() and view.source is not None:
-            self._follow(view, group, view.source)
+        if not group.alive():
+            self._replicas.follow(view, group)
         node = group.start()
         return self._admit(view, node)
 
@@ -211,29 +216,17 @@ class Provision:
         )
 
     def _replicate(self, view: InstanceView, item: Replicate) -> None:
-        source = self._fleet.named(item["source"]["id"])
-        if source is None or source.primary is None or not source.alive():
-            raise SourceDown("the source of the read replica does not run")
+        source = self._replicas.primary_of(item["source"])
         node = self._anew(view)
         node.server = standby.clone(
-            source.primary.server,
+            source.server,
             node.server.home,
             node.server.sockets,
-            upstream=self._upstream(view, item["source"]),
+            upstream=self._replicas.upstream(view, item["source"]),
             settings=view.settings,
         )
         standby.wait_streaming(node.server)
         self._finish(view, node)
-
-    def _upstream(self, view: InstanceView, source: Source) -> Upstream:
-        folder = self._fleet.archive(source["id"])
-        return Upstream(self._fleet.link(source["id"]), view.place.id, folder if folder.exists() else None)
-
-    def _follow(self, view: InstanceView, group: Group, source: Source) -> None:
-        """Lead a replica that is down to where its source is in this run."""
-        for node in group.members:
-            if node.exists and not node.leads:
-                standby.follow(node.server, self._upstream(view, source))
 
     def _promote(self, view: InstanceView, _: Promote) -> None:
         group = self._fleet.group(view)
@@ -253,6 +246,13 @@ class Provision:
             raise NodeDown("its data are not here")
         group.primary.server.snapshot(self._fleet.snapshot(item["snapshot"]))
         self._model.settle(view.place, "snapshot_taken", snapshot=item["snapshot"])
+        self._prune(view)
+
+    def _prune(self, view: InstanceView) -> None:
+        """Delete the archived WAL from before the oldest automated snapshot."""
+        bases = [self._fleet.snapshot(data_id) for data_id in self._model.bases(view.place)]
+        if view.archiving and bases:
+            archive.prune(self._fleet.archive(view.place.id), [base for base in bases if base.exists()])
 
     def _modify(self, view: InstanceView, item: Modify) -> None:
         if view.resting == "stopped":

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from moto.core.utils import utcnow
 
 from localaws.network import Target
+from localaws.rds.backups import bases
 from localaws.rds.chores import due
+from localaws.rds.measures import MIB, SCALE_TAG
 from localaws.rds.validation import in_maintenance
 from localaws.rds.work import Copy, Item, Source
 
@@ -21,6 +23,8 @@ RUNNING = frozenset({"available", "rebooting", "starting"})
 """Resting states in which the server has to run."""
 SERVED = frozenset({"postgres"})
 """Engines that have a server here."""
+LOG_SHARE, LEAST_LOG = 10, 4
+"""The part of a small storage that WAL may take (one in so many), and the MiB that it takes at least."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,12 @@ class InstanceView:
     archiving: bool
     source: Source | None
     """What a read replica follows."""
+    replication: str
+    """What the model says of a read replica's replication; empty for others."""
+    quota: int | None
+    """Bytes that the data may take; None where nothing is measured."""
+    may_grow: bool
+    """Whether storage autoscaling may still add to them."""
 
     @property
     def should_run(self) -> bool:
@@ -74,7 +84,8 @@ class Glance:
     standby_zone: str | None
     source: Source | None
     replication: str
-    """What the model says of a read replica's replication; empty for others."""
+    """As in the view."""
+    quota: int | None
     due: bool
     """Whether deferred modifications wait and the maintenance window is open."""
 
@@ -119,6 +130,12 @@ class Model:
         with self._control.lock:
             found = self._find(place)
             return None if found is None else _view(place, found)
+
+    def bases(self, place: Place) -> list[str]:
+        """Data ids of the automated snapshots that an instance can be recovered from."""
+        with self._control.lock:
+            found = self._find(place)
+            return [] if found is None else [each.data_id for each in bases(found)]
 
     def settle(self, place: Place, name: str, /, **arguments: Any) -> None:
         """Write a fact about an instance into the model."""
@@ -174,7 +191,8 @@ def _glance(account: str, region: str, instance: Any) -> Glance:
         zone=instance.availability_zone,
         standby_zone=_standby_zone(instance),
         source=copy.copy(instance.source),
-        replication=instance.replication[0] if instance.source else "",
+        replication=_replication(instance),
+        quota=quota_of(instance),
         due=bool(instance.deferred) and in_maintenance(instance.preferred_maintenance_window, utcnow()),
     )
 
@@ -190,7 +208,7 @@ def _view(place: Place, instance: Any) -> InstanceView:
         password=str(instance.master_user_password),
         database=instance.db_name,
         port=int(changes.get("port", instance.port)),
-        settings=instance.settings(),
+        settings=_settings(instance),
         force_ssl=instance.force_ssl,
         resting=instance.resting_status,
         item=copy.deepcopy(instance.work[0]) if instance.work else None,
@@ -198,7 +216,33 @@ def _view(place: Place, instance: Any) -> InstanceView:
         standby_zone=_standby_zone(instance),
         archiving=instance.archiving,
         source=copy.copy(instance.source),
+        replication=_replication(instance),
+        quota=quota_of(instance),
+        may_grow=(instance.max_allocated_storage or 0) > int(instance.allocated_storage),
     )
+
+
+def quota_of(instance: Any) -> int | None:
+    """Bytes that an instance's data may take, by its tag; None without the tag."""
+    given = next((tag["Value"] for tag in instance.tags if tag["Key"] == SCALE_TAG), "")
+    if not given.isdigit() or not int(given):
+        return None
+    size = instance.work_changes().get("allocated_storage", instance.allocated_storage)
+    return int(size) * int(given) * MIB
+
+
+def _settings(instance: Any) -> dict[str, str]:
+    """The server's settings; in a small storage only a part is for its log."""
+    settings: dict[str, str] = instance.settings()
+    quota = quota_of(instance)
+    if quota is None:
+        return settings
+    most = max(quota // MIB // LOG_SHARE, LEAST_LOG)
+    return settings | {"max_wal_size": f"{most}MB", "min_wal_size": f"{LEAST_LOG}MB"}
+
+
+def _replication(instance: Any) -> str:
+    return str(instance.replication[0]) if instance.source else ""
 
 
 def _standby_zone(instance: Any) -> str | None:
