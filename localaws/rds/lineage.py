@@ -17,10 +17,14 @@ def place(instance: DBInstance) -> Source:
     return {"account": instance.account_id, "region": instance.region, "id": instance.dbi_resource_id}
 
 
+def backend_of(account: str, region: str) -> Any | None:
+    """The RDS model of an account and Region, if anything was ever made there."""
+    return dict.get(rds_backends.get(account, {}), region)
+
+
 def find(source: Source) -> DBInstance | None:
     """The instance of a place."""
-    regions = rds_backends.get(source["account"], {})
-    backend = regions.get(source["region"]) if source["region"] in regions else None
+    backend = backend_of(source["account"], source["region"])
     instances = backend.databases.values() if backend is not None else ()
     return next((each for each in instances if each.dbi_resource_id == source["id"]), None)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from moto.rds.exceptions import DBInstanceNotFoundError, RDSClientError
-from moto.rds.models import rds_backends
 from moto.rds.utils import split_arn
 
 from localaws.rds import backups, faults, instances, keys, lineage, validation
@@ -69,9 +68,10 @@ def _source(backend: Any, name: str | None) -> DBInstance:
     if name.count(":") < 6 or split_arn(name)[2] != "db":
         raise faults.invalid(f"Invalid ARN: {name}. It must be that of a DB instance.")
     region, account, _, identifier = split_arn(name)
-    if account != backend.account_id:
+    other = lineage.backend_of(account, region) if account == backend.account_id else None
+    if other is None:
         raise DBInstanceNotFoundError(name)
-    return instances.named(rds_backends[account][region], identifier)
+    return instances.named(other, identifier)
 
 
 def _check_source(source: DBInstance) -> None:

@@ -12,10 +12,9 @@ from moto.rds.exceptions import (
     RDSClientError,
     SnapshotQuotaExceededFault,
 )
-from moto.rds.models import rds_backends
 from moto.rds.utils import split_arn
 
-from localaws.rds import backups, faults, instances, keys, validation
+from localaws.rds import backups, faults, instances, keys, lineage, validation
 from localaws.rds.events import Event
 from localaws.rds.models import DBInstance
 from localaws.rds.resources import DBSnapshot
@@ -88,8 +87,8 @@ def find(backend: Any, name: str) -> DBSnapshot:
     if name.count(":") < 6 or split_arn(name)[2] != "snapshot":
         raise faults.identifier("DBSnapshotIdentifier")
     region, account, _, identifier = split_arn(name)
-    known = rds_backends[account][region].database_snapshots if account in rds_backends else {}
-    shared = known.get(identifier)
+    holder = lineage.backend_of(account, region)
+    shared = holder.database_snapshots.get(identifier) if holder is not None else None
     if shared is None or not (account == backend.account_id or shared.shared_with(backend.account_id)):
         raise DBSnapshotNotFoundFault(name)
     return cast(DBSnapshot, shared)

@@ -17,6 +17,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.rds.models import rds_backends
 
 import localaws.rds
+import localaws.secretsmanager
 from localaws.rds.settle import SETTLEMENTS
 
 REGION = "us-east-1"
@@ -40,6 +41,19 @@ class ModelOnly:
 
     def client(self, service: str, region: str = REGION) -> Any:
         return _client(service, region)
+
+    def client_of(self, account: str, service: str) -> Any:
+        """A client that acts for another account."""
+        assumed = self.client("sts").assume_role(
+            RoleArn=f"arn:aws:iam::{account}:role/other", RoleSessionName="other"
+        )["Credentials"]
+        return boto3.client(
+            service,
+            region_name=REGION,
+            aws_access_key_id=assumed["AccessKeyId"],
+            aws_secret_access_key=assumed["SecretAccessKey"],
+            aws_session_token=assumed["SessionToken"],
+        )
 
     def pass_time(self, **delta: float) -> None:
         self._clock.shift(datetime.timedelta(**delta))
@@ -125,6 +139,7 @@ class ModelOnly:
 def running_model() -> Iterator[ModelOnly]:
     """A model of its own, whose clock stands still unless it is moved."""
     localaws.rds.install(None)
+    localaws.secretsmanager.install(None)
     with time_machine.travel(START, tick=False) as clock, mock_aws():
         yield ModelOnly(clock)
 

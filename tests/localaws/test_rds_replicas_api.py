@@ -152,6 +152,8 @@ def test_what_is_refused(model: ModelOnly, main: dict[str, Any]) -> None:
     )
     other = "arn:aws:rds:us-east-1:999999999999:db:main"
     assert refused(create, **replica_request(other))[0] == "DBInstanceNotFound"
+    nowhere = "arn:aws:rds:mars-1:123456789012:db:main"
+    assert refused(create, **replica_request(nowhere))[0] == "DBInstanceNotFound"
     assert refused(create, **replica_request("arn:aws:rds:us-east-1:1:snapshot:x"))[0] == (
         "InvalidParameterValue"
     )

@@ -155,3 +155,37 @@ def test_snapshot_quota_counts_copies(model: ModelOnly, shop: dict[str, Any], mo
     assert code == "SnapshotQuotaExceeded"
     code, _ = refused(model.rds.create_db_snapshot, DBInstanceIdentifier="shop", DBSnapshotIdentifier="three")
     assert code == "SnapshotQuotaExceeded"
+
+
+def test_another_account_takes_what_is_shared_with_it(model: ModelOnly, shop: dict[str, Any]) -> None:
+    taken = snapshot(model, "shop", "taken")
+    theirs = model.client_of("111122223333", "rds")
+    request = {"DBInstanceIdentifier": "again", "DBSnapshotIdentifier": taken["DBSnapshotArn"]}
+    restore = theirs.restore_db_instance_from_db_snapshot
+    assert refused(restore, **request)[0] == "DBSnapshotNotFound"
+    share = model.rds.modify_db_snapshot_attribute
+    attribute = {"DBSnapshotIdentifier": "taken", "AttributeName": "restore"}
+    share(**attribute, ValuesToAdd=["111122223333"])
+    shared = theirs.describe_db_snapshots(SnapshotType="shared")["DBSnapshots"]
+    assert [each["DBSnapshotArn"] for each in shared] == [taken["DBSnapshotArn"]]
+    assert restore(**request)["DBInstance"]["DBInstanceArn"].split(":")[4] == "111122223333"
+    share(**attribute, ValuesToRemove=["111122223333"], ValuesToAdd=["all"])
+    copied = theirs.copy_db_snapshot(
+        SourceDBSnapshotIdentifier=taken["DBSnapshotArn"], TargetDBSnapshotIdentifier="mine"
+    )
+    assert copied["DBSnapshot"]["SourceDBSnapshotIdentifier"] == taken["DBSnapshotArn"]
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:rds:mars-1:123456789012:snapshot:taken",
+        "arn:aws:rds:us-east-1:999999999999:snapshot:taken",
+        "arn:aws:rds:eu-west-1:123456789012:snapshot:taken",
+    ],
+)
+def test_snapshots_elsewhere_that_do_not_exist(model: ModelOnly, arn: str) -> None:
+    code, _ = refused(
+        model.rds.copy_db_snapshot, SourceDBSnapshotIdentifier=arn, TargetDBSnapshotIdentifier="mine"
+    )
+    assert code == "DBSnapshotNotFound"
