@@ -113,8 +113,8 @@ def _values(text: str, first: int, last: int, names: dict[str, int] | None = Non
     for part in text.upper().split(","):
         span, _, step = part.partition("/")
         low, _, high = span.partition("-")
-        start = first if low == "*" else _number(low, names)
-        end = last if low == "*" or (step and not high) else _number(high or low, names)
+        start = first if low in ("*", "") else _number(low, names)
+        end = last if low in ("*", "") or (step and not high) else _number(high or low, names)
         found.update(range(start, end + 1, max(1, _number(step or "1", None))))
     if not found or min(found) < first or max(found) > last:
         raise ScheduleError(f"Invalid ScheduleExpression: {text} is not within {first}-{last}.")
