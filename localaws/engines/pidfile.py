@@ -34,6 +34,11 @@ class PidFile:
         status = lines[STATUS_LINE].strip() if len(lines) > STATUS_LINE else ""
         return cls(path, pid, status, int(memory[1]) if len(memory) == 2 else None)
 
+    @property
+    def ready(self) -> bool:
+        """Whether the server accepts connections."""
+        return self.status in ("ready", "standby")
+
     def forget(self) -> None:
         """Remove the file and the shared memory of a server that no longer runs."""
         if self.segment is not None:

@@ -174,15 +174,13 @@ class PostgresServer:
         _clear_leftovers(self.data)
         private_folder(self.sockets, self.account)
         private_folder(self.home / "log", self.account)
-        part = self.write_role()
+        self.write_role()
         command = [offer(self.binaries, self.account).program, "-D", self.data, "-k", self.sockets]
         output = self.home / "startup.log"
-        # in recovery to a moment "standby" does not mean that it answers
-        awaited = ("ready",) if part.recovery is not None else ("ready", "standby")
         self._process = process.spawn(command, output=output, account=self.account, cwd=self.home)
         for _ in process.polling(deadline):
             found = PidFile.read(self.data)
-            if found is not None and found.pid == self._process.pid and found.status in awaited:
+            if found is not None and found.pid == self._process.pid and found.ready:
                 return
             if self._process.poll() is not None:
                 raise EngineFailed(f"PostgreSQL did not start: {self._last_words()}")
@@ -191,12 +189,11 @@ class PostgresServer:
             f"PostgreSQL did not become ready within {deadline:.0f} s: see {self.home / 'log'}"
         )
 
-    def write_role(self) -> Role:
-        """Write what the server's role demands of its configuration, and return the role."""
+    def write_role(self) -> None:
+        """Write what the server's role demands of its configuration."""
         limits = floors(self.data, self.binaries) if role.is_standby(self.home) else {}
         part = Role.load(self.home)
         role.write(part, self.home, self.account, durable=self.durable, floors=limits)
-        return part
 
     def _last_words(self) -> str:
         """Return the server's own explanation of why it ended."""

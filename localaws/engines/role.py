@@ -18,7 +18,6 @@ from localaws.engines.rights import ADMIN
 FILE = "role.json"
 PASSWORDS = "passfile"
 STANDBY_SIGNAL = "standby.signal"
-RECOVERY_SIGNAL = "recovery.signal"
 ARCHIVE_TIMEOUT = "30s"
 """How often a busy database finishes a WAL file; an idle one finishes none."""
 
@@ -38,21 +37,14 @@ class Upstream:
 
 
 @dataclass(frozen=True)
-class Recovery:
-    """Replay of an archive, up to a moment (as PostgreSQL writes one) or to its end."""
-
-    archive: Path
-    target: str | None = None
-
-
-@dataclass(frozen=True)
 class Role:
     """The part a server plays."""
 
     upstream: Upstream | None = None
     synchronous: tuple[str, ...] = ()
     archive: Path | None = None
-    recovery: Recovery | None = None
+    target: str | None = None
+    """The moment at which a replay ends, as PostgreSQL writes one."""
 
     @classmethod
     def load(cls, home: Path) -> Role:
@@ -61,45 +53,43 @@ class Role:
             found: dict[str, Any] = json.loads((home / FILE).read_text())
         except FileNotFoundError:
             return cls()
-        upstream, archive, recovery = found["upstream"], found["archive"], found["recovery"]
+        upstream, archive = found["upstream"], found["archive"]
         return cls(
             upstream=upstream and Upstream(Path(upstream[0]), upstream[1], upstream[2] and Path(upstream[2])),
             synchronous=tuple(found["synchronous"]),
             archive=archive and Path(archive),
-            recovery=recovery and Recovery(Path(recovery[0]), recovery[1]),
+            target=found["target"],
         )
 
     def store(self, home: Path, *, durable: bool) -> None:
         """Write it to a home, durably."""
-        upstream, recovery = self.upstream, self.recovery
+        upstream = self.upstream
         content = {
             "upstream": upstream and [str(upstream.link), upstream.name, _text(upstream.archive)],
             "synchronous": self.synchronous,
             "archive": _text(self.archive),
-            "recovery": recovery and [str(recovery.archive), recovery.target],
+            "target": self.target,
         }
         configuration.replace(home / FILE, json.dumps(content), None, durable=durable)
 
     def alone(self) -> Role:
         """Return the part of a server that has become a primary."""
-        return replace(self, upstream=None, recovery=None, synchronous=())
+        return replace(self, upstream=None, target=None, synchronous=())
 
     def settings(self, home: Path, *, durable: bool) -> dict[str, str]:
         """Return the settings that the role demands."""
         source = self.upstream.archive if self.upstream is not None else None
-        if self.recovery is not None:
-            source = self.recovery.archive
         return {
             "archive_command": "true"
             if self.archive is None
             else archive_command(self.archive, durable=durable),
             "archive_timeout": "0" if self.archive is None else ARCHIVE_TIMEOUT,
-            "hot_standby": "off" if self.recovery is not None else "on",
+            "hot_standby": "on",
             "primary_conninfo": "" if self.upstream is None else _conninfo(self.upstream, home),
             "restore_command": "" if source is None else restore_command(source),
             "recovery_target_action": "promote",
             "recovery_target_inclusive": "on",
-            "recovery_target_time": (self.recovery and self.recovery.target) or "",
+            "recovery_target_time": self.target or "",
             "recovery_target_timeline": "latest",
             "synchronous_standby_names": _synchronous_names(self.synchronous),
         }
@@ -120,13 +110,9 @@ def write(
         configuration.replace(home / PASSWORDS, f"*:*:*:{ADMIN}:{password}\n", account)
 
 
-def become(data: Path, signal: str | None, account: Account | None) -> None:
-    """Have a stopped cluster start as a standby, in recovery, or (None) as a primary."""
-    for name in (STANDBY_SIGNAL, RECOVERY_SIGNAL):
-        if name == signal:
-            configuration.replace(data / name, "", account)
-        else:
-            (data / name).unlink(missing_ok=True)
+def become_standby(data: Path, account: Account | None) -> None:
+    """Have a stopped cluster start as a standby."""
+    configuration.replace(data / STANDBY_SIGNAL, "", account)
 
 
 def archive_command(folder: Path, *, durable: bool) -> str:

@@ -127,7 +127,7 @@ def _copy(source: PostgresServer, server: PostgresServer, part: Role, settings: 
     configuration.replace(server.home / "admin", (source.home / "admin").read_text(), None)
     with source.connect() as connection:
         backup.copy_running(connection, source.data, unfinished, server.account)
-    role.become(unfinished, role.STANDBY_SIGNAL, server.account)
+    role.become_standby(unfinished, server.account)
     part.store(server.home, durable=server.durable)
     if server.durable:
         make_durable(server.home)

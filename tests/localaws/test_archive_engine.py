@@ -119,6 +119,13 @@ def test_a_target_after_the_last_commit_and_none_at_all_are_the_end(source: Sour
     archive.archive_now(source.server)
     later = source.recover("later", datetime.datetime.now(datetime.UTC))
     assert ids(later)[-1] == 10
+    last = source.commit(11)
+    assert any(
+        datetime.datetime.now(datetime.UTC) > last + datetime.timedelta(seconds=0.1) for _ in polling(5)
+    )
+    archive.archive_now(source.server)
+    between = source.recover("between", last + datetime.timedelta(seconds=0.05))
+    assert ids(between)[-1] == 11
     assert ids(source.recover("end", None))[-1] == 10
 
 
@@ -247,6 +254,17 @@ def test_pruning_keeps_what_the_oldest_base_needs(yard: Yard) -> None:
     assert source.files() == []
     archive.erase_archive(source.archive)
     assert not source.archive.exists()
+
+
+def test_a_gap_in_the_archive_is_named(yard: Yard) -> None:
+    source = Source.make(yard)
+    for number in range(3):
+        run(source.server, f"INSERT INTO kept VALUES ({number})")
+        archive.archive_now(source.server)
+    (source.archive / [name for name in source.files() if len(name) == 24][-2]).unlink()
+    with pytest.raises(EngineFailed, match="lacks 1 WAL files"):
+        source.recover("r", None)
+    assert not (yard.folder / "r").exists()
 
 
 def test_a_recovery_that_fails_leaves_nothing(yard: Yard) -> None:
