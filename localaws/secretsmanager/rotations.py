@@ -22,7 +22,7 @@ from localaws.secretsmanager.schedule import Schedule, ScheduleError, duration
 from localaws.secretsmanager.secret import CURRENT, PENDING, Secret
 
 LONGEST_PAUSE = 3600.0
-"""Seconds between two attempts of a rotation that fails; the first pause is a second, each next one double."""
+"""Seconds between two attempts of a rotation that fails; the first is one, each next one double."""
 PRINCIPAL = "secretsmanager.amazonaws.com"
 DAYS = "AutomaticallyAfterDays"
 

@@ -252,7 +252,8 @@ def lambda_handler(event, context):
     if step == "createSecret":
         current["password"] = secrets.get_random_password(ExcludePunctuation=True)["RandomPassword"]
         secrets.put_secret_value(
-            SecretId=arn, ClientRequestToken=token, SecretString=json.dumps(current), VersionStages=["AWSPENDING"]
+            SecretId=arn, ClientRequestToken=token, VersionStages=["AWSPENDING"],
+            SecretString=json.dumps(current),
         )
         return
     pending = json.loads(
@@ -308,13 +309,13 @@ def test_master_password_that_rds_manages(aws: LocalAws, network: PublicNetwork,
     assert described["RotationRules"] == {"AutomaticallyAfterDays": 7}
     first = value(secrets, arn)["password"]
     connect(aws, shown, first).close()
-    for refusal in (
-        lambda: secrets.delete_secret(SecretId=arn),
-        lambda: secrets.put_secret_value(SecretId=arn, SecretString="x"),
-        lambda: secrets.update_secret(SecretId=arn, SecretString="x"),
+    for operation, more in (
+        ("delete_secret", {}),
+        ("put_secret_value", {"SecretString": "x"}),
+        ("update_secret", {"SecretString": "x"}),
     ):
         with pytest.raises(ClientError, match="managed by another service"):
-            refusal()
+            getattr(secrets, operation)(SecretId=arn, **more)
     rds.modify_db_instance(
         DBInstanceIdentifier="managed", RotateMasterUserPassword=True, ApplyImmediately=True
     )
