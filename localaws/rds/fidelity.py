@@ -29,6 +29,33 @@ FEATURES = (
         "real",
         "A copy of the server's data files; a restore is a new server.",
     ),
+    Feature(
+        "Snapshots shared with accounts and copied across Regions",
+        "real",
+        "Who may use one, which KMS key a copy needs and what cannot be shared are AWS's rules; all Regions' "
+        "data lie on this machine.",
+    ),
+    Feature(
+        "Read replicas, cascading and in other Regions, `promote_read_replica`",
+        "real",
+        "Streaming standbys that refuse writes. 15 of one source and three in a chain, as on AWS.",
+    ),
+    Feature(
+        "Multi-AZ DB instances, forced and unforced failover",
+        "real",
+        "A synchronous standby behind the same endpoint. Both zones are this machine.",
+    ),
+    Feature(
+        "Automated backups, retention, `LatestRestorableTime`, point-in-time recovery",
+        "real",
+        "Base copies and archived WAL, replayed to any moment. `LatestRestorableTime` is seconds behind, "
+        "where AWS is up to five minutes.",
+    ),
+    Feature(
+        "Retained automated backups",
+        "real",
+        "Kept, restorable and expiring after the instance is deleted; not replicated to other Regions.",
+    ),
     Feature("Log files through the API", "real", "The server's own log."),
     Feature("Events", "real", "Written when the thing happened, in AWS's words and categories."),
     Feature("Deletion protection, final snapshots, quotas", "modelled", "AWS's rules and error codes."),
@@ -40,8 +67,9 @@ FEATURES = (
     Feature("Maintenance and backup windows", "modelled", "What was deferred is applied in the window."),
     Feature(
         "Encryption at rest",
-        "API only",
-        "The key must exist; the files on this machine are not encrypted.",
+        "modelled",
+        "The key must exist and be enabled; a database whose key is disabled stops until it is enabled and "
+        "the instance started. The files on this machine are not encrypted.",
     ),
     Feature(
         "Option groups",
