@@ -126,7 +126,7 @@ def test_a_target_after_the_last_commit_and_none_at_all_are_the_end(source: Sour
     archive.archive_now(source.server)
     between = source.recover("between", last + datetime.timedelta(seconds=0.05))
     assert ids(between)[-1] == 11
-    assert ids(source.recover("end", None))[-1] == 10
+    assert ids(source.recover("end", None))[-1] == 11
 
 
 def test_a_moment_before_the_base_is_refused_and_nothing_is_left(source: Source) -> None:
