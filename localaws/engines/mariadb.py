@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from localaws.engines import backup, configuration, process
-from localaws.engines.account import Account, engine_account, private_folder
+from localaws.engines.account import engine_account, private_folder
 from localaws.engines.cluster import copy_tree, make_durable
-from localaws.engines.mariaprograms import MariaBinaries
+from localaws.engines.mariaprograms import MariaBinaries, run
 from localaws.engines.process import EngineFailed
 from localaws.engines.rights import ADMIN
 
@@ -94,14 +94,20 @@ class MariaServer:
         return self.pid is not None
 
     def create(
-        self, *, username: str, password: str, database: str | None, settings: Mapping[str, str]
+        self,
+        empty: Path,
+        *,
+        username: str,
+        password: str,
+        database: str | None,
+        settings: Mapping[str, str],
     ) -> None:
-        """Make an empty data folder and leave its server running; nothing is left when that fails."""
+        """Make a running server from the template's data folder; nothing is left when that fails."""
         try:
             self._prepare_home()
-            self._install()
+            copy_tree(empty, self.data, self.account)
             self.configure(settings)
-            self.start()
+            self.enter_first()
             self._furnish(username, password, database)
             self._settle_on_disk()
         except BaseException:
@@ -126,23 +132,13 @@ class MariaServer:
         private_folder(self.home, self.account)
         private_folder(self.home / "log", self.account)
 
-    def _install(self) -> None:
-        command = [
-            self.binaries.install,
-            "--no-defaults",
-            f"--datadir={self.data}",
-            "--auth-root-authentication-method=normal",
-            "--skip-test-db",
-            f"--innodb-log-file-size={OWN['innodb_log_file_size']}",
-        ]
-        private_folder(self.data, self.account)
-        done = _run(command, self.account, cwd=self.home)
-        if done.returncode:
-            raise EngineFailed(f"mariadb-install-db failed: {done.stderr.strip()[-500:]}")
+    def enter_first(self) -> None:
+        """Start a server whose only user is the one that mariadb-install-db makes, and enter as that."""
+        self._note_admin(None)
+        self.start()
 
     def _furnish(self, username: str, password: str, database: str | None) -> None:
         """Make our administrator and the master user, and remove everybody else."""
-        self._note_admin(None)
         admin = secrets.token_hex(24)
         master = f"{_literal(username)}@'%'"
         statements = [
@@ -252,9 +248,10 @@ class MariaServer:
             f"--defaults-file={self.home / 'admin.cnf'}",
             f"--socket={self.socket}",
             "--batch",
+            "--raw",
             "--skip-column-names",
         ]
-        done = _run(command, None, cwd=self.home, words=";\n".join(statements) + ";\n")
+        done = run(command, None, cwd=self.home, words=";\n".join(statements) + ";\n")
         if done.returncode:
             raise EngineFailed(f"MariaDB refused a statement of ours: {done.stderr.strip()}")
         return [line.split("\t") for line in done.stdout.splitlines()]
@@ -296,23 +293,6 @@ def hashed(password: str) -> str:
     """Return the hash that mysql_native_password keeps of a password."""
     inner = hashlib.sha1(password.encode()).digest()  # noqa: S324 - the protocol's own
     return "*" + hashlib.sha1(inner).hexdigest().upper()  # noqa: S324
-
-
-def _run(
-    command: list[object], account: Account | None, *, cwd: Path, words: str = ""
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(word) for word in command],
-        input=words,
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env=process.server_environment(),
-        user=None if account is None else account.uid,
-        group=None if account is None else account.gid,
-        extra_groups=None if account is None else [],
-    )
 
 
 def _literal(value: str) -> str:

@@ -23,6 +23,7 @@ from localaws.certificates import CertificateAuthority
 from localaws.engines.account import engine_account
 from localaws.engines.mariadb import MariaServer
 from localaws.engines.mariaprograms import find_mariadb, required
+from localaws.engines.mariatemplate import template_for
 from localaws.engines.process import EngineFailed, processes_in
 from localaws.network import OUTSIDE_IP, Refusal, Target
 from localaws.relay import Endpoint, Front
@@ -47,6 +48,10 @@ def root() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
+def empty() -> Path:
+    return template_for(required()).data
+
+
 def server_in(root: Path, name: str) -> MariaServer:
     return MariaServer(root / name, root / f"{name}-s", binaries=required(), durable=False)
 
@@ -54,7 +59,9 @@ def server_in(root: Path, name: str) -> MariaServer:
 @pytest.fixture(scope="module")
 def server(root: Path) -> Iterator[MariaServer]:
     made = server_in(root, "m")
-    made.create(username="shop", password=PASSWORD, database="shop", settings={"max_connections": "20"})
+    made.create(
+        empty(), username="shop", password=PASSWORD, database="shop", settings={"max_connections": "20"}
+    )
     yield made
     made.remove()
 
@@ -218,7 +225,7 @@ def test_the_master_has_rds_rights_and_no_more(shop: Shop) -> None:
 
 def test_acknowledged_rows_survive_a_kill_and_leave_no_process(root: Path) -> None:
     server = server_in(root, "killed")
-    server.create(username="shop", password=PASSWORD, database="shop", settings={})
+    server.create(empty(), username="shop", password=PASSWORD, database="shop", settings={})
     server.execute("CREATE TABLE shop.t (i int)", "INSERT INTO shop.t VALUES (1)")
     server.stop(immediate=True)
     assert not server.alive()
@@ -269,7 +276,9 @@ def test_a_snapshot_of_a_busy_server_is_whole(root: Path, server: MariaServer) -
 
 def test_a_password_changes_and_a_setting_that_is_wrong_is_told(shop: Shop, root: Path) -> None:
     server = server_in(root, "settings")
-    server.create(username="shop", password=PASSWORD, database=None, settings={"long_query_time": "1.5"})
+    server.create(
+        empty(), username="shop", password=PASSWORD, database=None, settings={"long_query_time": "1.5"}
+    )
     server.set_password("shop", "a new one")
     assert server.execute("SELECT @@long_query_time") == [["1.500000"]]
     server.stop()
