@@ -342,6 +342,8 @@ class Provision:
 
     def discard_archive(self, place: Place) -> None:
         """Remove the archived WAL of a resource that nothing can be recovered from."""
+        if place not in self._model.overview().archives:
+            return  # archived again since
         self._fleet.discard(self._fleet.archive(place.id))
         self._model.settle(place, "archive_discarded")
 
