@@ -7,8 +7,8 @@ FEATURES = (
         "Python functions from a zip file",
         "real",
         "Run in a process of their own, without Docker, by the Python that runs the local AWS (whatever "
-        "version the runtime names), with its packages (boto3, psycopg). The code has your own rights on this "
-        "machine: nothing contains it.",
+        "version the runtime names), with its packages (boto3, psycopg). The code has your own rights on "
+        "this machine: nothing contains it.",
     ),
     Feature("Invoke, its errors, stack traces and log tail", "real", "Every invocation is a cold start."),
     Feature(
@@ -29,8 +29,8 @@ FEATURES = (
         "VpcConfig",
         "real",
         "Connections of the function's process to a database count as coming from its subnets and security "
-        "groups; without VpcConfig they come from outside. AWS's APIs are reached either way, where AWS needs "
-        "a NAT gateway or an endpoint. PostgreSQL's clients find the CA bundle in `PGSSLROOTCERT`.",
+        "groups; without VpcConfig they come from outside. AWS's APIs are reached either way, where AWS "
+        "needs a NAT gateway or an endpoint. PostgreSQL's clients find the CA bundle in `PGSSLROOTCERT`.",
     ),
     Feature(
         "Versions, aliases, layers, concurrency, URLs, event source mappings", "API only", "As moto has them."

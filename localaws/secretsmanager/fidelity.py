@@ -8,8 +8,8 @@ FEATURES = (
         "Rotation of RDS for PostgreSQL users, single and alternating",
         "real",
         "AWS's functions `SecretsManagerRDSPostgreSQLRotationSingleUser` and `…MultiUser` are in every "
-        "account (on AWS you deploy them from the Serverless Application Repository): pass the name or the ARN to "
-        "RotateSecret. The four steps log in over TLS and change the password of the real server.",
+        "account (on AWS you deploy them from the Serverless Application Repository): pass the name or the "
+        "ARN to RotateSecret. The four steps log in over TLS and change the password of the real server.",
     ),
     Feature(
         "The rotation function's place in the VPC",

@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -341,9 +340,9 @@ def kill(aws: LocalAws) -> None:
 
 
 @pytest.fixture
-def killed(own_aws: LocalAws) -> Iterator[LocalAws]:
+def killed(own_aws: LocalAws) -> LocalAws:
     own_aws.start()
-    yield own_aws
+    return own_aws
 
 
 def test_killed_in_the_middle_it_goes_on(killed: LocalAws) -> None:
