@@ -260,6 +260,7 @@ class SecretsManagerBackend(base.SecretsManagerBackend):
 
     def put_resource_policy(self, secret_id: str, policy: str) -> tuple[str, str]:
         """PutResourcePolicy."""
+        self.find(secret_id)
         values.check_policy(policy)
         put: tuple[str, str] = super().put_resource_policy(secret_id, policy)
         return put

@@ -76,8 +76,6 @@ class Secret(base.FakeSecret):
         if label == CURRENT and source and target and source != target:
             self.unlabel(PREVIOUS)
             self.versions[source]["version_stages"].append(PREVIOUS)
-            if PENDING in self.versions[target]["version_stages"]:
-                self.versions[target]["version_stages"].remove(PENDING)
 
     def forget_old(self) -> None:
         """Keep at most a hundred versions; those with labels stay."""

@@ -74,9 +74,11 @@ def random_password(
     kinds = [kind for kind in allowed if kind]
     if not kinds:
         raise InvalidParameterException("No character is left. Exclude fewer characters.")
-    required = kinds if require_each_included_type else []
+    required = [kind for kind in kinds if kind != " "] if require_each_included_type else []
     if length < max(len(required), 4 if require_each_included_type else 1):
         raise InvalidParameterException("Password length is too short based on the required types.")
+    if " " in kinds and length > len(required):
+        required.append(" ")
     letters = [secrets.choice(kind) for kind in required]
     letters += [secrets.choice("".join(kinds)) for _ in range(length - len(letters))]
     secrets.SystemRandom().shuffle(letters)
