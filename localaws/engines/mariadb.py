@@ -256,6 +256,15 @@ class MariaServer:
             raise EngineFailed(f"MariaDB refused a statement of ours: {done.stderr.strip()}")
         return [line.split("\t") for line in done.stdout.splitlines()]
 
+    def apply(self, settings: Mapping[str, str]) -> None:
+        """Give a running server its dynamic settings; the others wait for a restart."""
+        present = dict(self.execute("SHOW GLOBAL VARIABLES"))
+        for name, value in settings.items():
+            if name in present and name not in OWN and not DENIED.match(name):
+                number = re.fullmatch(r"-?\d+(\.\d+)?", value)
+                with contextlib.suppress(EngineFailed):
+                    self.execute(f"SET GLOBAL {_identifier(name)} = {value if number else _literal(value)}")
+
     def set_password(self, user: str, password: str) -> None:
         """Give a user a new password; it never appears in a statement or a log."""
         self.execute(f"SET PASSWORD FOR {_literal(user)}@'%' = '{hashed(password)}'")

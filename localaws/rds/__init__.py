@@ -29,8 +29,10 @@ def start(control: ControlPlane, runtime: Runtime) -> Controller:
     """Return the controller that brings the servers to the model."""
     from localaws.rds.clusters.controller import ClusterController
     from localaws.rds.controller import RdsController
+    from localaws.rds.mariadb.controller import MariaController
 
     runtime.reconciler.add(ClusterController(control, runtime))
+    runtime.reconciler.add(MariaController(control, runtime))
     return RdsController(control, runtime)
 
 

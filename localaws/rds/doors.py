@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from localaws.addresses import Address
-from localaws.engines.postgres import PostgresServer
 from localaws.rds.tokens import Audience, Tokens
 from localaws.rds.view import Model, Place
-from localaws.relay import Endpoint
+from localaws.relay import Endpoint, Kind
 from localaws.relay.front import EndpointError
 
 if TYPE_CHECKING:
@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3
 """Another program may take an address between its claim and its use."""
+
+
+class Server(Protocol):
+    """What an endpoint needs to know of a server."""
+
+    @property
+    def socket(self) -> Path:
+        """Unix socket that it listens on."""
+
+    def append_log(self, line: str) -> None:
+        """Add a line to its log."""
 
 
 class Described(Protocol):
@@ -41,14 +52,15 @@ class Described(Protocol):
 class Doors:
     """Opens, moves and closes the endpoint of each instance; an endpoint's name is the DbiResourceId."""
 
-    def __init__(self, model: Model, runtime: Runtime) -> None:
+    def __init__(self, model: Model, runtime: Runtime, *, kind: Kind = "postgres") -> None:
+        self._kind = kind
         self._model = model
         self._runtime = runtime
         self._tokens = Tokens(runtime.control)
         self._open: dict[str, tuple[Address, str]] = {}
-        self._servers: dict[str, PostgresServer] = {}
+        self._servers: dict[str, Server] = {}
 
-    def open(self, view: Described, server: PostgresServer, *, reason: str = "") -> Address:
+    def open(self, view: Described, server: Server, *, reason: str = "") -> Address:
         """Lead the instance's endpoint to its server, and return where it listens.
 
         With a reason it leads nowhere, and clients are told.
@@ -68,7 +80,7 @@ class Doors:
         """Return where the endpoint of a stopped instance will listen."""
         return self._runtime.addresses.claim(view.place.id, view.port)
 
-    def _listen(self, view: Described, server: PostgresServer, address: Address, reason: str) -> Address:
+    def _listen(self, view: Described, server: Server, address: Address, reason: str) -> Address:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 self._runtime.front.open(self._endpoint(view, server, address, reason))
@@ -80,15 +92,13 @@ class Doors:
                 address = self._runtime.addresses.claim(view.place.id, view.port)
         raise AssertionError("unreachable")
 
-    def _endpoint(
-        self, view: Described, server: PostgresServer, address: Address, reason: str
-    ) -> Endpoint:
+    def _endpoint(self, view: Described, server: Server, address: Address, reason: str) -> Endpoint:
         certificate = self._runtime.certificates.issue(
             view.place.id, addresses=[address.address], names=[view.dns_name]
         )
         return Endpoint(
             name=view.place.id,
-            kind="postgres",
+            kind=self._kind,
             address=address.address,
             port=address.port,
             server=None if reason else server.socket,
@@ -114,7 +124,7 @@ class Doors:
         if view.place.id in self._open:
             self._runtime.front.update(view.place.id, force_tls=view.force_ssl)
 
-    def point(self, name: str, server: PostgresServer | None, reason: str = "") -> None:
+    def point(self, name: str, server: Server | None, reason: str = "") -> None:
         """Lead an open endpoint to another server, or (None) refuse, with a reason, while there is none."""
         if server is not None:
             self._servers[name] = server

@@ -12,8 +12,10 @@ from moto.rds.exceptions import (
 )
 from moto.rds.utils import DbInstanceEngine
 
+from localaws.engines.mariaprograms import find_mariadb
 from localaws.rds import faults, keys, lineage, validation, versions
 from localaws.rds.backups import automated_backup
+from localaws.rds.mariadb import rules
 from localaws.rds.models import DBInstance
 from localaws.rds.placement import Placement
 from localaws.rds.work import Reboot, Recover, Replicate, Restore, Start, Stop
@@ -53,7 +55,7 @@ def check_engine(engine: str | None) -> None:
         raise faults.invalid(
             f"Value {engine} for parameter Engine is invalid. Reason: engine {engine} not supported"
         )
-    if engine != "postgres":
+    if engine != "postgres" and not (engine == rules.ENGINE and find_mariadb()):
         raise faults.no_capacity(engine, versions.BINARIES.get(engine, f"a server for {engine}"))
 
 
@@ -66,6 +68,7 @@ def create(
     if instance_id in backend.databases:
         raise DBInstanceAlreadyExists()
     check_engine(request.get("engine"))
+    rules.check_request(request["engine"], request)
     if len(backend.databases) >= INSTANCE_QUOTA:
         raise RDSClientError(
             "InstanceQuotaExceededFault",

@@ -9,12 +9,13 @@ from typing import Any
 from moto.rds.exceptions import RDSClientError
 
 from localaws.rds import faults
+from localaws.rds.flavours import flavour
 from localaws.rds.host import HOST
 
 PORTION = 1024 * 1024
 """The most bytes that one answer holds (DownloadDBLogFilePortion)."""
 MOST_LINES = 9999
-_NAME = re.compile(r"error/([\w.-]+)\Z")
+_NAME = re.compile(r"\w+/([\w.-]+)\Z")
 
 
 def files(instance: Any, request: dict[str, Any]) -> list[dict[str, Any]]:
@@ -22,11 +23,13 @@ def files(instance: Any, request: dict[str, Any]) -> list[dict[str, Any]]:
     contains = request.get("filename_contains") or ""
     since, least = request.get("file_last_written") or 0, request.get("file_size") or 0
     found = []
-    for path in sorted(_folder(instance).glob("postgresql.log*")):
+    ways = flavour(instance.engine)
+    for path in sorted(_folder(instance).glob(ways.logs)):
+        name = ways.shown(path.name)
         state = path.stat()
         written = int(state.st_mtime * 1000)
-        if contains in f"error/{path.name}" and written >= since and state.st_size >= least:
-            found.append({"LogFileName": f"error/{path.name}", "LastWritten": written, "Size": state.st_size})
+        if contains in name and written >= since and state.st_size >= least:
+            found.append({"LogFileName": name, "LastWritten": written, "Size": state.st_size})
     return found
 
 
@@ -75,12 +78,13 @@ def _whole_lines(data: bytes, most: int, *, more: bool) -> bytes:
 
 
 def _folder(instance: Any) -> Path:
-    return (HOST.folder(f"postgres-{instance.dbi_resource_id}") or Path("/nonexistent")) / "log"
+    home = f"{flavour(instance.engine).home}-{instance.dbi_resource_id}"
+    return (HOST.folder(home) or Path("/nonexistent")) / "log"
 
 
 def _file(instance: Any, name: str | None) -> Path:
     match = _NAME.match(name or "")
     path = _folder(instance) / match[1] if match else None
-    if path is None or not path.is_file():
+    if path is None or not path.is_file() or name != flavour(instance.engine).shown(path.name):
         raise RDSClientError("DBLogFileNotFoundFault", f"DBLog File: {name}, is not found on the DB instance")
     return path

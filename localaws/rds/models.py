@@ -11,8 +11,9 @@ import moto.rds.models as base
 from moto.core.utils import utcnow
 from moto.moto_api._internal import mock_random
 
-from localaws.rds import keys, lineage, parameters, versions
+from localaws.rds import keys, lineage, versions
 from localaws.rds.classes import CLASSES, memory_of
+from localaws.rds.flavours import flavour
 from localaws.rds.passwords import MasterUserSecret, confirm
 from localaws.rds.work import JSON, STATUS, Item, Modify, Source
 
@@ -220,13 +221,12 @@ class DBInstance(base.DBInstance):
             "EndPointPort": self.port or 0,
             "TrueIfReplica": int(self.is_replica),
         }
-        return parameters.server_settings(self.effective_parameters, variables)
+        return flavour(self.engine).settings(self.effective_parameters, variables)
 
     @property
     def force_ssl(self) -> bool:
-        """Whether the endpoint refuses connections without TLS (`rds.force_ssl`, on from PostgreSQL 15)."""
-        default = "1" if int(self.engine_version.split(".")[0]) >= 15 else "0"
-        return self.effective_parameters.get("rds.force_ssl", default) == "1"
+        """Whether the endpoint refuses connections without TLS."""
+        return flavour(self.engine).forces_tls(self.effective_parameters, self.engine_version)
 
     @property
     def db_parameter_group_status_list(self) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ from localaws.rds import faults, lineage, replicas, validation, versions
 from localaws.rds.backups import automated_backup
 from localaws.rds.events import Event
 from localaws.rds.instances import check_parameter_group, usable
+from localaws.rds.mariadb import rules
 from localaws.rds.models import DBInstance
 from localaws.rds.placement import Placement
 from localaws.rds.work import JSON, Modify
@@ -152,6 +153,7 @@ def _deferrable(backend: Any, instance: DBInstance, request: dict[str, Any]) -> 
     days = _retention(instance, request)
     if bool(days) != bool(instance.backup_retention_period):
         changes["backup_retention_period"] = days
+    rules.check_request(instance.engine, changes)
     if changes.get("multi_az") and not instance.multi_az:
         Placement.standby_zone(instance.availability_zone, instance.db_subnet_group.zones)
     name = request.get("new_db_instance_identifier")

@@ -125,7 +125,12 @@ class Parameter:
 
 
 def family_parameters(family: str) -> dict[str, Parameter] | None:
-    """Every parameter of a PostgreSQL family by name; None for the families of other engines."""
+    """Every parameter of a family by name; None where this machine has no server that tells them."""
+    if family.startswith("mariadb"):
+        # that module builds on this one
+        from localaws.rds.mariadb.parameters import of_family
+
+        return of_family(family)
     match = re.match(r"(?:aurora-postgresql|postgres)(\d+)\Z", family)
     everything = find_all()
     if match is None or not everything or int(match[1]) not in OFFERED:

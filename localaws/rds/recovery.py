@@ -8,6 +8,7 @@ from typing import Any
 from moto.rds.exceptions import RDSClientError
 
 from localaws.rds import backups, faults, instances, keys, snapshots
+from localaws.rds.mariadb import rules
 from localaws.rds.models import DBInstance
 from localaws.rds.work import Recover
 
@@ -16,6 +17,7 @@ def recover(backend: Any, request: dict[str, Any]) -> DBInstance:
     """A new instance as the source was at RestoreTime, or as late as it can be."""
     request = {name: value for name, value in request.items() if value is not None}
     source = _source(backend, request)
+    rules.check_source(source.engine, "point-in-time recovery")
     moment = _moment(request)
     base = _base(source, moment)
     keys.check(source)

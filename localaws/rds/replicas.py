@@ -13,6 +13,7 @@ from moto.rds.utils import split_arn
 
 from localaws.rds import backups, faults, instances, keys, lineage, validation
 from localaws.rds.events import Event
+from localaws.rds.mariadb import rules
 from localaws.rds.models import DBInstance
 from localaws.rds.work import Promote, Replicate
 
@@ -76,6 +77,7 @@ def _source(backend: Any, name: str | None) -> DBInstance:
 
 def _check_source(source: DBInstance) -> None:
     name = source.db_instance_identifier
+    rules.check_source(source.engine, "read replicas")
     if source.status not in ("available", "backing-up", "modifying"):
         raise faults.not_available(name)
     if not source.backup_retention_period:

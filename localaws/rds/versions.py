@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from localaws.engines.binaries import find_all
+from localaws.engines.mariaprograms import find_mariadb
 from localaws.rds import faults
 from localaws.rds.host import HOST
 from localaws.rds.validation import LOG_TYPES
 
 CERTIFICATES = ["rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1"]
-LICENCES = {"postgres": "postgresql-license", "aurora-postgresql": "postgresql-license"}
+LICENCES = {
+    "postgres": "postgresql-license",
+    "aurora-postgresql": "postgresql-license",
+    "mariadb": "general-public-license",
+}
 SERVED = {"postgres": "PostgreSQL", "aurora-postgresql": "Aurora PostgreSQL"}
 """Engines that PostgreSQL's binaries serve, and their titles."""
 
@@ -65,7 +70,9 @@ def offered(engine: str | None = None) -> list[EngineVersion]:
     versions = [each for name in SERVED if engine in (None, name) for each in _postgres(name)]
     for name, (title, numbers) in _CONTROL_PLANE.items():
         if engine in (None, name):
-            versions += [EngineVersion(name, number, f"{title} {number}") for number in numbers]
+            here = find_mariadb() if name == "mariadb" else None
+            listed = [here.version] if here else numbers
+            versions += [EngineVersion(name, number, f"{title} {number}") for number in listed]
     return sorted(versions, key=lambda each: (each.engine, each.order))
 
 

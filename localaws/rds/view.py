@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 RUNNING = frozenset({"available", "rebooting", "starting"})
 """Resting states in which the server has to run."""
 SERVED = frozenset({"postgres"})
-"""Engines that have a server here."""
+"""Engines whose instances PostgreSQL serves."""
 LOG_SHARE, LEAST_LOG = 10, 4
 """The part of a small storage that WAL may take (one in so many), and the MiB that it takes at least."""
 
@@ -106,8 +106,21 @@ class Overview:
 class Model:
     """Reads the RDS model and settles facts in it."""
 
-    def __init__(self, control: ControlPlane) -> None:
+    def __init__(self, control: ControlPlane, *, engines: frozenset[str] = SERVED) -> None:
         self._control = control
+        self._engines = engines
+
+    def glances(self) -> list[Glance]:
+        """Return all instances of the engines."""
+        with self._control.lock:
+            return [
+                _glance(account, region, each)
+                for account, region, backend in self._control.backends("rds")
+                for each in self._served(backend)
+            ]
+
+    def _served(self, backend: Any) -> Iterator[Any]:
+        return (each for each in backend.databases.values() if each.engine in self._engines)
 
     def overview(self) -> Overview:
         """Return all instances that have servers, and the snapshots' work."""
@@ -115,7 +128,7 @@ class Model:
         now = utcnow()
         with self._control.lock:
             for account, region, backend in self._control.backends("rds"):
-                found.instances.extend(_glance(account, region, each) for each in _served(backend))
+                found.instances.extend(_glance(account, region, each) for each in self._served(backend))
                 for snapshot in backend.database_snapshots.values():
                     if snapshot.work:
                         place = Place(account, region, snapshot.data_id)
@@ -177,10 +190,6 @@ class Model:
         return None
 
 
-def _served(backend: Any) -> Iterator[Any]:
-    return (instance for instance in backend.databases.values() if instance.engine in SERVED)
-
-
 def _glance(account: str, region: str, instance: Any) -> Glance:
     return Glance(
         place=Place(account, region, instance.dbi_resource_id),
@@ -235,7 +244,7 @@ def _settings(instance: Any) -> dict[str, str]:
     """The server's settings; in a small storage only a part is for its log."""
     settings: dict[str, str] = instance.settings()
     quota = quota_of(instance)
-    if quota is None:
+    if quota is None or instance.engine not in SERVED:
         return settings
     most = max(quota // MIB // LOG_SHARE, LEAST_LOG)
     return settings | {"max_wal_size": f"{most}MB", "min_wal_size": f"{LEAST_LOG}MB"}

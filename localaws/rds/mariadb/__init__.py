@@ -1,0 +1,1 @@
+"""MariaDB instances: what is theirs alone in the API, and the controller of their servers."""
