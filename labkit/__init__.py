@@ -3,6 +3,7 @@
 from labkit import errors, shopstream
 from labkit.backends import backend
 from labkit.connection import ca_bundle, connect
+from labkit.dashboard import dashboard
 from labkit.extension import choose, load_ipython_extension
 from labkit.picture import topology
 from labkit.prediction import predict, reveal
@@ -16,6 +17,7 @@ __all__ = [
     "check",
     "choose",
     "connect",
+    "dashboard",
     "errors",
     "load_ipython_extension",
     "predict",

@@ -36,6 +36,10 @@ class DataError(LabkitError):
     """ShopStream data was asked for that does not exist."""
 
 
+class PictureError(LabkitError):
+    """There is nothing of this name to draw."""
+
+
 class CheckError(LabkitError):
     """The examiner could not look (which says nothing about your work)."""
 
