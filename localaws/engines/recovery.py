@@ -93,12 +93,12 @@ def _replay(server: PostgresServer, archive: Path, target: datetime.datetime | N
         moment = target.astimezone(datetime.UTC).isoformat(sep=" ")
         Role(target=moment).store(server.home, durable=server.durable)
     server.start(RECOVERY_DEADLINE)
-    if not _ends_at_target(server, files[-1]) and Role.load(server.home).target is not None:
+    if not _ends_at_target(server, archive / files[-1]) and Role.load(server.home).target is not None:
         # nothing was committed between the target and the archive's end
         server.stop()
         Role().store(server.home, durable=server.durable)
         server.start(RECOVERY_DEADLINE)
-        _ends_at_target(server, files[-1])
+        _ends_at_target(server, archive / files[-1])
     standby.promote(server)
 
 
@@ -130,10 +130,11 @@ def _expect_no_gap(files: list[Path], first: str) -> None:
         )
 
 
-def _ends_at_target(server: PostgresServer, last: str) -> bool:
-    """Wait until the replay has ended: whether at the target, or because nothing is left."""
-    size = (server.data / "pg_wal" / last).stat().st_size
-    begin = wal_number(last, size) * size
+def _ends_at_target(server: PostgresServer, last: Path) -> bool:
+    """Wait until the replay has ended: whether at the target, or because nothing is left after `last`."""
+    # its copy goes when the server leaves this timeline
+    size = last.stat().st_size
+    begin = wal_number(last.name, size) * size
     with server.connect() as connection:
         for _ in polling(RECOVERY_DEADLINE):
             in_recovery, replayed, rests = one_row(connection, PROGRESS)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import datetime
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psycopg
 
 from localaws.addresses import Address
 from localaws.engines import archive, recovery, spare, standby
@@ -15,6 +18,7 @@ from localaws.engines.backup import copy_snapshot, unfinished
 from localaws.engines.binaries import find_all, find_postgres
 from localaws.engines.pidfile import PidFile
 from localaws.engines.postgres import PostgresServer
+from localaws.engines.process import EngineFailed
 from localaws.errors import LocalawsError
 from localaws.rds.doors import Doors
 from localaws.rds.failover import Standbys
@@ -330,6 +334,10 @@ class Provision:
 
     def _delete(self, view: InstanceView, _: object) -> None:
         self._doors.forget(view.place.id)
+        if view.archiving:
+            # its automated backups may outlive it
+            with contextlib.suppress(EngineFailed, psycopg.Error):
+                self._complete_archive(view.place.id)
         self._fleet.erase(view.place)
         self._model.settle(view.place, "deleted")
 
