@@ -57,8 +57,9 @@ def put(cloudwatch: Any, name: str, value: float) -> None:
 
 def shown(cloudwatch: Any, name: str) -> dict[str, Any]:
     found = cloudwatch.describe_alarms(AlarmNames=[name])
-    (one,) = [*found["MetricAlarms"], *found["CompositeAlarms"]]
-    return dict(one)
+    alarms: list[dict[str, Any]] = found["MetricAlarms"] + found["CompositeAlarms"]
+    assert len(alarms) == 1
+    return alarms[0]
 
 
 def reaches(cloudwatch: Any, name: str, state: str) -> dict[str, Any]:
@@ -90,7 +91,8 @@ def received(aws: LocalAws, url: str) -> list[dict[str, Any]]:
 
 # -- evaluation ranges as AWS documents them: 0 is fine, X breaches, - is missing
 
-RANGES = [
+ALWAYS: dict[str, str | None] = dict.fromkeys(("missing", "ignore", "breaching", "notBreaching"), "ALARM")
+RANGES: list[tuple[str, int, dict[str, str | None]]] = [
     ("0-X-X", 3, {"missing": "OK", "ignore": "OK", "breaching": "OK", "notBreaching": "OK"}),
     ("----0", 3, {"missing": "OK", "ignore": "OK", "breaching": "OK", "notBreaching": "OK"}),
     (
@@ -98,10 +100,10 @@ RANGES = [
         3,
         {"missing": "INSUFFICIENT_DATA", "ignore": None, "breaching": "ALARM", "notBreaching": "OK"},
     ),
-    ("0XX-X", 3, dict.fromkeys(("missing", "ignore", "breaching", "notBreaching"), "ALARM")),
+    ("0XX-X", 3, ALWAYS),
     ("--X--", 3, {"missing": "ALARM", "ignore": None, "breaching": "ALARM", "notBreaching": "OK"}),
-    ("0-X-X", 2, dict.fromkeys(("missing", "ignore", "breaching", "notBreaching"), "ALARM")),
-    ("00X0X", 2, dict.fromkeys(("missing", "ignore", "breaching", "notBreaching"), "ALARM")),
+    ("0-X-X", 2, ALWAYS),
+    ("00X0X", 2, ALWAYS),
     ("0-X--", 2, {"missing": "OK", "ignore": "OK", "breaching": "ALARM", "notBreaching": "OK"}),
     ("----0", 2, {"missing": "OK", "ignore": "OK", "breaching": "ALARM", "notBreaching": "OK"}),
     ("---X-", 2, {"missing": "ALARM", "ignore": None, "breaching": "ALARM", "notBreaching": "OK"}),
