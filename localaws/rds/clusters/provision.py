@@ -298,7 +298,9 @@ class ClusterProvision:
 
     def _is_out(self, member: MemberView, group: Group) -> bool:
         node = group.nodes.get(member.id)
-        if node is None or node is group.primary or node.held:
+        if node is None:
+            return True
+        if node is group.primary or node.held:
             return False
         well = node.server.alive() and node.name in group.listed and node.in_sync
         return not well or member.do == "create" or member.resting != "available"
