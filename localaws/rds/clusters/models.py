@@ -224,6 +224,8 @@ class DBCluster(base.DBCluster):
         return [{"DBClusterOptionGroupName": self.option_group_name, "Status": "in-sync"}]
 
     activity_stream_status = "stopped"
+    # AWS leaves it out of every cluster that is not of Aurora Serverless v1
+    scaling_configuration_info = None
     performance_insights_enabled = False
     engine_lifecycle_support = "open-source-rds-extended-support"
     local_write_forwarding_status = "disabled"
