@@ -57,6 +57,20 @@ FEATURES = (
         "Kept, restorable and expiring after the instance is deleted; not replicated to other Regions.",
     ),
     Feature("Log files through the API", "real", "The server's own log."),
+    Feature(
+        "IAM database authentication for PostgreSQL",
+        "real",
+        "A token of `generate_db_auth_token` logs in a member of `rds_iam`, over TLS only, for 15 minutes, "
+        "at the endpoint and for the user it was made for; its key must be the account's. IAM policies "
+        "(`rds-db:connect`) are not looked at. The master user keeps its password even as a member.",
+    ),
+    Feature(
+        "MariaDB instances",
+        "real",
+        "Where this machine has `mariadbd` (or `LOCALAWS_MARIADB_BIN` names its folder), in its version only,"
+        " with parameters, snapshots and logs. No Multi-AZ, replicas, point-in-time recovery, IAM "
+        "authentication or metrics: the first four are refused. Without the program the engine is refused.",
+    ),
     Feature("Events", "real", "Written when the thing happened, in AWS's words and categories."),
     Feature("Deletion protection, final snapshots, quotas", "modelled", "AWS's rules and error codes."),
     Feature(
@@ -78,5 +92,6 @@ FEATURES = (
     ),
     Feature("RDS Proxy", "API only", "A record; its endpoint does not answer."),
     Feature("Blue/green deployments", "absent", "Refused with `InvalidAction`."),
+    Feature("MySQL, Aurora MySQL", "absent", "Refused: there is no server for them; versions are listed."),
     Feature("Oracle, SQL Server, Db2", "absent", "Refused: there is no server for them on this machine."),
 )

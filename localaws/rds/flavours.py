@@ -22,6 +22,8 @@ class Flavour:
     settings: Callable[[Mapping[str, str], Mapping[str, float]], dict[str, str]]
     forces_tls: Callable[[Mapping[str, str], str], bool]
     shelves: Mapping[str, str] = field(default_factory=dict)
+    recovers: bool = False
+    """Whether a moment between two snapshots can be had back."""
 
     def shown(self, name: str) -> str:
         """Return what the API calls a log file."""
@@ -34,7 +36,9 @@ def _postgres_forces_tls(values: Mapping[str, str], version: str) -> bool:
     return values.get("rds.force_ssl", default) == "1"
 
 
-_POSTGRES = Flavour("postgres", "postgresql.log*", parameters.server_settings, _postgres_forces_tls)
+_POSTGRES = Flavour(
+    "postgres", "postgresql.log*", parameters.server_settings, _postgres_forces_tls, recovers=True
+)
 _FLAVOURS = {
     "mariadb": Flavour(
         "mariadb",

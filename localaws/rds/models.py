@@ -289,7 +289,7 @@ class DBInstance(base.DBInstance):
     @property
     def latest_restorable_time(self) -> datetime | None:
         """A few seconds ago, or when the instance was stopped; none without automated backups."""
-        if not self.backup_retention_period or self.backed_up is None:
+        if not self.backup_retention_period or self.backed_up is None or not flavour(self.engine).recovers:
             return None
         latest = (self.down_since or utcnow() - RESTORABLE_LAG).replace(microsecond=0)
         return max(self.backed_up, latest)

@@ -42,7 +42,8 @@ class Shop:
             DBParameterGroupName="maria", DBParameterGroupFamily=family, Description="maria"
         )
         self.set("long_query_time", "7.5")
-        self.rds.create_db_instance(**self.request("maria", DBParameterGroupName="maria"))
+        given = self.request("maria", DBParameterGroupName="maria", BackupRetentionPeriod=1)
+        self.rds.create_db_instance(**given)
         available(self.rds, "maria")
 
     def request(self, identifier: str, **changed: Any) -> dict[str, Any]:
@@ -195,6 +196,16 @@ def test_what_is_not_offered_is_refused(shop: Shop, asked: dict[str, Any]) -> No
         shop.rds.create_db_instance(**shop.request("refused", **asked))
     with pytest.raises(botocore.exceptions.ClientError, match=refusal):
         shop.rds.modify_db_instance(DBInstanceIdentifier="maria", ApplyImmediately=True, **asked)
+
+
+def test_a_moment_of_the_past_is_refused_and_not_promised(shop: Shop) -> None:
+    assert "LatestRestorableTime" not in instance(shop.rds, "maria")
+    with pytest.raises(botocore.exceptions.ClientError, match="does not offer point-in-time recovery"):
+        shop.rds.restore_db_instance_to_point_in_time(
+            SourceDBInstanceIdentifier="maria",
+            TargetDBInstanceIdentifier="refused",
+            UseLatestRestorableTime=True,
+        )
 
 
 def test_replicas_are_refused(shop: Shop) -> None:
