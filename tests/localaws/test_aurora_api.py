@@ -68,12 +68,13 @@ class AuroraModel:
     def settle(self, cluster: Any, item: dict[str, Any]) -> None:
         keys = ["writer", "reader", *(each.key for each in cluster.backend.endpoints_of(cluster))]
         addresses = {key: f"127.0.0.{number}" for number, key in enumerate(keys, 20)}
-        facts: dict[str, Any] = {
+        known: dict[str, dict[str, Any]] = {
             "create": {"addresses": addresses},
             "modify": {"addresses": addresses},
             "snapshot": {"snapshot": item.get("snapshot")},
             "failover": {"writer": item.get("target") or self._reader(cluster), "reason": ""},
-        }.get(item["do"], {})
+        }
+        facts = known.get(item["do"], {})
         names = {
             "create": "cluster_created",
             "modify": "cluster_modified",
@@ -189,7 +190,7 @@ def test_a_cluster_has_one_writer_and_fifteen_readers_at_most(aurora: AuroraMode
 def test_members_are_not_stopped_copied_or_followed_on_their_own(aurora: AuroraModel) -> None:
     aurora.create("shop", "one")
     one = {"DBInstanceIdentifier": "one"}
-    calls = [
+    calls: list[tuple[Any, dict[str, Any]]] = [
         (aurora.rds.stop_db_instance, one),
         (aurora.rds.create_db_snapshot, one | {"DBSnapshotIdentifier": "copy"}),
         (aurora.rds.reboot_db_instance, one | {"ForceFailover": True}),

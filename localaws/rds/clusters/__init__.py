@@ -1,1 +1,1 @@
-"""Aurora PostgreSQL: clusters of a writer and its readers, their endpoints, groups, snapshots and failovers."""
+"""Aurora PostgreSQL: a writer and its readers, their endpoints, groups, snapshots and failovers."""

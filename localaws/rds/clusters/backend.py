@@ -118,7 +118,8 @@ class ClusterBackend(RDSBackend):
         source = str(db_kwargs.get("source_db_instance_identifier") or "").rpartition(":")[2]
         if self._member(source) is not None:
             raise faults.combination(
-                f"{source} is a member of an Aurora DB cluster. Add a reader to the cluster with CreateDBInstance."
+                f"{source} is a member of an Aurora DB cluster. "
+                "Add a reader to the cluster with CreateDBInstance."
             )
         return super().create_db_instance_read_replica(db_kwargs)
 

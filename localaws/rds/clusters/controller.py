@@ -7,6 +7,7 @@ import functools
 import logging
 from typing import TYPE_CHECKING
 
+from localaws import zones
 from localaws.engines.pidfile import PidFile
 from localaws.rds.clusters.doors import ClusterDoors
 from localaws.rds.clusters.fleet import ClusterFleet
@@ -37,6 +38,7 @@ class ClusterController:
         self._provision = ClusterProvision(
             control.state, self._model, self.fleet, self._doors, Doors(instances, runtime)
         )
+        self._felt = zones.failed(control.state)
         for view in self._model.glance().clusters:
             for member in view.members:
                 self._report_stopped(member)
@@ -59,7 +61,11 @@ class ClusterController:
             self._model.settle(place, "cluster_maintained")
         for place in glance.backups_due:
             self._model.settle(place, "cluster_backup_due")
+        failed = zones.failed(self._state)
+        moved, self._felt = failed != self._felt, failed
         for view in glance.clusters:
+            if moved and self.fleet.known(view.place.id) is not None:
+                self.fleet.group(view)
             self._look_at(view)
         for place, item in glance.copies:
             self._reconciler.submit(place.id, functools.partial(self._copy, place, item["source"]))
@@ -159,10 +165,10 @@ class ClusterController:
         """Tell of the members whose servers have died."""
         group = self.fleet.group(view)
         for member in view.members:
-            if member.resting == "available" and member.item is None:
-                if not group.nodes[member.id].server.alive():
-                    self.fleet.ready.discard(member.id)
-                    self._model.settle(member.place, "crashed")
+            idle = member.resting == "available" and member.item is None
+            if idle and not group.nodes[member.id].server.alive():
+                self.fleet.ready.discard(member.id)
+                self._model.settle(member.place, "crashed")
 
     def _bring_in(self, place: Place) -> None:
         view = self._model.view(place)

@@ -144,7 +144,7 @@ def _name(cluster_id: str, key: str) -> str:
 
 
 def _choose(endpoint: EndpointView, primary: Node | None, readers: Iterable[Node]) -> list[Node]:
-    """The nodes that an endpoint leads to: the reader endpoint falls back to the writer, a custom one does not."""
+    """The nodes that an endpoint leads to: of those without readers only READER falls back to the writer."""
     writer = [primary] if primary is not None else []
     if endpoint.kind == "WRITER":
         return writer

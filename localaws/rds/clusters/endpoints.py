@@ -1,4 +1,4 @@
-"""Custom endpoints of a cluster: which members each of them leads to ("Custom endpoints for Amazon Aurora")."""
+"""Custom endpoints of a cluster and the members they lead to ("Custom endpoints for Amazon Aurora")."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def _members(cluster: DBCluster, request: dict[str, Any]) -> tuple[list[str], li
 
 
 def describe(backend: Any, cluster_id: str | None, endpoint_id: str | None) -> list[dict[str, Any]]:
-    """Endpoints as DescribeDBClusterEndpoints answers them: writer and reader of each cluster, then custom."""
+    """Endpoints as DescribeDBClusterEndpoints answers them: of each cluster writer, reader, then custom."""
     clusters = [lifecycle.named(backend, cluster_id)] if cluster_id else list(backend.clusters.values())
     found = []
     for cluster in clusters:

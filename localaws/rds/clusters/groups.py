@@ -42,11 +42,11 @@ class DBClusterParameterGroup(base.DBClusterParameterGroup):
 def find(backend: Any, name: str) -> DBClusterParameterGroup | None:
     """A cluster parameter group by name; a default one is made at its first use."""
     family = name.removeprefix("default.")
-    if name.startswith("default.") and family.startswith("aurora") and family in versions.families():
-        if name not in backend.db_cluster_parameter_groups:
-            backend.db_cluster_parameter_groups[name] = DBClusterParameterGroup(
-                backend, name, f"Default cluster parameter group for {family}", family
-            )
+    known = name.startswith("default.aurora") and family in versions.families()
+    if known and name not in backend.db_cluster_parameter_groups:
+        backend.db_cluster_parameter_groups[name] = DBClusterParameterGroup(
+            backend, name, f"Default cluster parameter group for {family}", family
+        )
     found: DBClusterParameterGroup | None = backend.db_cluster_parameter_groups.get(name)
     return found
 
@@ -91,7 +91,8 @@ def own(backend: Any, name: str) -> DBClusterParameterGroup:
         raise DBParameterGroupNotFoundError(name)
     if group.name.startswith("default."):
         raise faults.wrong_group_state(
-            f"The default cluster parameter group {group.name} cannot be modified. Create a group of your own."
+            f"The default cluster parameter group {group.name} cannot be modified. "
+            "Create a group of your own."
         )
     return group
 

@@ -160,7 +160,8 @@ def _storage(backend: Any, request: dict[str, Any]) -> dict[str, Any]:
             raise faults.combination(f"{parameter} cannot be specified for an Aurora cluster.")
     if request.get("db_cluster_instance_class"):
         raise faults.combination(
-            "DBClusterInstanceClass cannot be specified for an Aurora cluster. Set DBInstanceClass of its members."
+            "DBClusterInstanceClass cannot be specified for an Aurora cluster. "
+            "Set DBInstanceClass of its members."
         )
     encrypted, key = bool(request.get("storage_encrypted")), request.get("kms_key_id")
     if key and not encrypted:
@@ -182,7 +183,7 @@ def _records(request: dict[str, Any], version: str) -> dict[str, Any]:
 
 
 def scaling(given: Any) -> dict[str, Any] | None:
-    """Capacity of Aurora Serverless v2, in steps of half a unit ("Setting the Aurora Serverless v2 capacity")."""
+    """Capacity of Aurora Serverless v2 in steps of half a unit ("Aurora Serverless v2 capacity")."""
     if not given:
         return None
     found = {

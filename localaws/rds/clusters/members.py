@@ -239,7 +239,8 @@ def _refuse(request: dict[str, Any]) -> None:
     for name, parameter in OF_THE_CLUSTER.items():
         if name in request and not (name in _HARMLESS and not request[name]):
             raise faults.combination(
-                f"The requested DB Instance will be a member of a DB Cluster. Set {parameter} for the DB Cluster."
+                f"The requested DB Instance will be a member of a DB Cluster. "
+                f"Set {parameter} for the DB Cluster."
             )
     storage = request.get("storage_type")
     if storage and storage not in classes.STORAGE:

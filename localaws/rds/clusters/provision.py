@@ -95,9 +95,11 @@ class ClusterProvision:
         source = self._fleet.snapshot(item["snapshot"])
         if not (source / "data").is_dir():
             raise SnapshotMissing(f"the data of the snapshot are not in {source}: take another snapshot")
-        place = {"binaries": find_postgres(view.engine_version), "durable": self._state.durable}
+        binaries, durable = find_postgres(view.engine_version), self._state.durable
         if item["archive"] is None:
-            return PostgresServer.restore(source, server.home, server.sockets, settings={}, **place)  # type: ignore[arg-type]
+            return PostgresServer.restore(
+                source, server.home, server.sockets, binaries=binaries, durable=durable, settings={}
+            )
         running = self._fleet.known(item["archive"])
         if running is not None and running.primary is not None and running.alive():
             archive.archive_now(running.primary.server)
@@ -106,9 +108,10 @@ class ClusterProvision:
             self._fleet.archive(item["archive"]),
             server.home,
             server.sockets,
+            binaries=binaries,
+            durable=durable,
             settings={},
             target=datetime.datetime.fromisoformat(item["time"]) if item["time"] else None,
-            **place,  # type: ignore[arg-type]
         )
 
     def _snapshot(self, view: ClusterView, item: Snapshot) -> None:

@@ -182,8 +182,8 @@ def remove(snapshot: DBClusterSnapshot) -> None:
 def _check_usable(snapshot: DBClusterSnapshot, verb: str) -> None:
     if snapshot.status != "available":
         raise cluster_faults.wrong_snapshot_state(
-            f"Cannot {verb} the snapshot {snapshot.db_cluster_snapshot_identifier} because it is not currently "
-            "in the available state."
+            f"Cannot {verb} the snapshot {snapshot.db_cluster_snapshot_identifier} because it is not "
+            "currently in the available state."
         )
     keys.check(snapshot)
 
@@ -264,7 +264,8 @@ def moment(cluster: DBCluster, asked: Any, *, latest: bool) -> Create:
         )
     if target > utcnow():
         raise cluster_faults.restore(
-            f"The specified time is after the latest restorable time {_written(cluster.latest_restorable_time)}."
+            "The specified time is after the latest restorable time "
+            f"{_written(cluster.latest_restorable_time)}."
         )
     return Create(
         do="create",
