@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
+
 from localaws.engines import process, standby
 from localaws.engines.postgres import PostgresServer
 from localaws.engines.process import EngineFailed
@@ -20,6 +22,12 @@ from localaws.errors import LocalawsError
 
 log = logging.getLogger(__name__)
 
+LIMITS = """
+SELECT name, setting FROM pg_settings WHERE name IN ('max_connections', 'max_worker_processes',
+    'max_wal_senders', 'max_prepared_transactions', 'max_locks_per_transaction') ORDER BY name
+"""
+"""Settings that a standby may not have smaller than its source: a running one keeps larger ones."""
+FOLLOW_SECONDS = 10.0
 ZONE = "zone"
 """File of a home that names the Availability Zone it was made in."""
 
@@ -49,7 +57,7 @@ class Node:
     @property
     def exists(self) -> bool:
         """Whether it has a cluster."""
-        return (self.server.data / "PG_VERSION").exists()
+        return self.server.data.is_dir()
 
     @property
     def leads(self) -> bool:
@@ -80,6 +88,11 @@ class Takeover:
     primary: str
     zone: str | None
     reason: str
+
+
+def _limits(node: Node) -> list[tuple[str, str]]:
+    with node.server.connect() as connection:
+        return [(str(name), str(value)) for name, value in connection.execute(LIMITS)]
 
 
 class Group:
@@ -149,8 +162,8 @@ class Group:
     @property
     def held(self) -> bool:
         """Whether no server may run, because of the Availability Zones that are down."""
-        primary = self.primary
-        return (primary is None or primary.held) and self.successor() is None
+        down = any(node.held for node in self.members)
+        return down and (self.primary is None or self.primary.held) and self.successor() is None
 
     def successor(self) -> Node | None:
         """The standby to promote: it holds all that was acknowledged, and may run."""
@@ -178,7 +191,7 @@ class Group:
             if successor is not None and (self._begun or primary is None or primary.held):
                 return self._take_over(successor, UNHEALTHY)
             if primary is None or primary.held:
-                raise NodeDown(self._why_down())
+                raise self._why_down()
             try:
                 return self._start(primary)
             except EngineFailed:
@@ -187,13 +200,12 @@ class Group:
                 log.exception("%s does not start: a standby takes over", primary.server.home.name)
                 return self._take_over(successor, UNHEALTHY)
 
-    def _why_down(self) -> str:
+    def _why_down(self) -> LocalawsError:
         down = sorted({node.zone or "" for node in self.members if node.held} - {""})
         if not down:
-            return "its data are not here"
-        named = " and ".join(down)
-        return (
-            f"the Availability Zone {named} is down (a connection would time out on AWS). "
+            return EngineFailed("its data are not here: restore a snapshot, or delete the instance")
+        return NodeDown(
+            f"the Availability Zone {' and '.join(down)} is down (a connection would time out on AWS). "
             f"Bring it back with `localaws zone restore {down[-1]}`"
         )
 
@@ -213,18 +225,30 @@ class Group:
         self._moved(primary)
 
     def restart(self, settings: Mapping[str, str]) -> None:
-        """Stop the servers and start them with other settings, the primary last; it stays the primary."""
+        """Stop the servers and start them with other settings; the primary stays the primary."""
         with self.lock:
-            for node in self.standbys:
-                if node.server.alive():
-                    self._restart_standby(node, settings)
             primary = self.primary
             if primary is None:
                 raise NodeDown("it has no primary")
+            for node in self.standbys:
+                if node.server.alive():
+                    self._restart_standby(node, settings)
             primary.settings = settings
             self._moved(None)
             self.halt(primary)
             self._start(primary)
+            for node in self.serving:
+                if node is not primary and self._has_other_limits(node, primary):
+                    self._restart_standby(node, settings)
+
+    def _has_other_limits(self, node: Node, primary: Node) -> bool:
+        """Whether a standby, after it has replayed the start of its primary, has limits of before."""
+        try:
+            standby.wait_streaming(node.server, FOLLOW_SECONDS)
+            return _limits(node) != _limits(primary)
+        except (EngineFailed, psycopg.Error):
+            # it is looked after later
+            return False
 
     def reboot(self, node: Node) -> None:
         """Stop one server and start it with its own settings; a primary stays the primary."""
@@ -237,10 +261,9 @@ class Group:
             self._start(node)
 
     def _restart_standby(self, node: Node, settings: Mapping[str, str]) -> None:
-        """A standby refuses to replay with smaller limits than its primary's."""
         node.settings = settings
         self.halt(node)
-        node.server.configure(_not_smaller(settings, self.primary.settings if self.primary else {}))
+        node.server.configure(settings)
         try:
             node.server.start()
         except EngineFailed as error:
@@ -368,19 +391,3 @@ class Group:
             self.nodes.pop(node.name, None)
             self.halt(node, immediate=True)
         node.server.remove()
-
-
-LIMITS = (
-    "max_connections",
-    "max_worker_processes",
-    "max_wal_senders",
-    "max_prepared_transactions",
-    "max_locks_per_transaction",
-)
-"""Settings that a standby may not have smaller than its source."""
-
-
-def _not_smaller(settings: Mapping[str, str], source: Mapping[str, str]) -> dict[str, str]:
-    """Settings whose limits are at least those of the source."""
-    limits = {name: max(settings.get(name, "0"), source[name], key=int) for name in LIMITS if name in source}
-    return dict(settings) | limits
