@@ -90,6 +90,40 @@ FEATURES = (
         "API only",
         "PostgreSQL has no options on AWS either; other engines' options are records.",
     ),
+    Feature(
+        "Aurora PostgreSQL: writer, readers, failover",
+        "real",
+        "A writer and up to 15 readers, each a PostgreSQL server. The writer endpoint moves with a failover "
+        "(`failover_db_cluster`, a killed writer, a deleted one, a zone that is down), by promotion tier and "
+        "class; every commit waits for all readers, so that none that was acknowledged is lost.",
+    ),
+    Feature(
+        "Aurora endpoints: cluster, reader, custom",
+        "real",
+        "Each has an address and a host name of its own; connections take turns over the readers.",
+    ),
+    Feature(
+        "Aurora snapshots, point-in-time recovery, parameter groups",
+        "real",
+        "As for instances; the cluster's parameters, then the instance's. Clones are full copies.",
+    ),
+    Feature(
+        "Aurora storage",
+        "modelled",
+        "Each member has a copy of its own, kept equal by synchronous replication; there are no six copies "
+        "and no quorum. What the last member leaves is kept, and taken over by the next one.",
+    ),
+    Feature(
+        "Aurora's SQL functions",
+        "modelled",
+        "`aurora_db_instance_identifier()` and `aurora_version()` (PostgreSQL's own); others are absent.",
+    ),
+    Feature("Aurora Serverless v2 capacity", "API only", "A record; the server does not scale."),
+    Feature(
+        "Aurora Global Database, Limitless, Multi-AZ DB clusters, kept backups of deleted clusters",
+        "absent",
+        "Creating them is refused.",
+    ),
     Feature("RDS Proxy", "API only", "A record; its endpoint does not answer."),
     Feature("Blue/green deployments", "absent", "Refused with `InvalidAction`."),
     Feature("MySQL, Aurora MySQL", "absent", "Refused: there is no server for them; versions are listed."),

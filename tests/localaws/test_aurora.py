@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -197,9 +198,8 @@ def test_parameters_are_in_force_in_every_member(aurora: Aurora, shop: str) -> N
     change = {"ParameterName": "work_mem", "ParameterValue": "7777", "ApplyMethod": "immediate"}
     aurora.rds.modify_db_cluster_parameter_group(**group, Parameters=[change])
     for key in ("Endpoint", "ReaderEndpoint"):
-        fix.eventually(
-            lambda key=key: aurora.ask(shop, "SHOW work_mem", key), lambda rows: rows == [("7777kB",)]
-        )
+        look = functools.partial(aurora.ask, shop, "SHOW work_mem", key)
+        fix.eventually(look, lambda rows: rows == [("7777kB",)])
 
 
 def test_everything_is_there_after_localaws_was_killed(aurora: Aurora, shop: str) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from moto.rds.exceptions import DBClusterParameterGroupNotFoundError
 from moto.rds.models import rds_backends
 
 from localaws.rds import faults
 from localaws.rds.backend import RDSBackend
+from localaws.rds.clusters import endpoints as custom
+from localaws.rds.clusters import faults as cluster_faults
 from localaws.rds.clusters import groups, lifecycle, members, modify, snapshots
 from localaws.rds.clusters.endpoints import DBClusterEndpoint
 from localaws.rds.clusters.groups import DBClusterParameterGroup
@@ -30,6 +33,13 @@ class ClusterBackend(RDSBackend):
     def endpoints_of(self, cluster: DBCluster) -> list[DBClusterEndpoint]:
         """The custom endpoints of a cluster."""
         return [each for each in self.cluster_endpoints.values() if each.cluster is cluster]
+
+    def promote_read_replica_db_cluster(self, db_cluster_identifier: str) -> DBCluster:
+        """Promote a read replica cluster; there are none here."""
+        cluster = self.describe_db_clusters(db_cluster_identifier)[0]
+        raise cluster_faults.wrong_state(
+            f"DbCluster {cluster.db_cluster_identifier} is not a read replica, it cannot be promoted."
+        )
 
     @property
     def discarded_folders(self) -> list[str]:
@@ -227,6 +237,22 @@ class ClusterBackend(RDSBackend):
         latest = bool(request.get("use_latest_restorable_time")) or kind == "copy-on-write"
         origin = snapshots.moment(source, asked, latest=latest)
         return lifecycle.create(self, snapshots.inherited(source, request), origin)
+
+    # -- tags
+
+    def _get_resource_for_tagging(self, arn: str) -> Any:
+        head, _, name = arn.rpartition(":")
+        kind = head.rpartition(":")[2]
+        if kind == "cluster-endpoint":
+            return custom.named(self, name)
+        if kind == "cluster-pg":
+            found = groups.find(self, name)
+            if found is None:
+                raise DBClusterParameterGroupNotFoundError(name)
+            return found
+        if ":cluster-snapshot:" in arn:
+            return snapshots.find(self, arn)
+        return super()._get_resource_for_tagging(arn)
 
     # -- cluster parameter groups
 

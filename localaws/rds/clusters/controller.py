@@ -5,6 +5,8 @@ from __future__ import annotations
 import concurrent.futures
 import functools
 import logging
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from localaws import zones
@@ -14,6 +16,7 @@ from localaws.rds.clusters.fleet import ClusterFleet
 from localaws.rds.clusters.provision import ClusterProvision
 from localaws.rds.clusters.view import ClusterModel, ClusterView, MemberView
 from localaws.rds.doors import Doors
+from localaws.rds.failover import LOOK_SECONDS
 from localaws.rds.nodes import Group, Node, NodeDown
 from localaws.rds.view import Model, Place
 
@@ -39,6 +42,7 @@ class ClusterController:
             control.state, self._model, self.fleet, self._doors, Doors(instances, runtime)
         )
         self._felt = zones.failed(control.state)
+        self._asked: dict[str, float] = {}
         for view in self._model.glance().clusters:
             for member in view.members:
                 self._report_stopped(member)
@@ -77,7 +81,19 @@ class ClusterController:
         if group is None or self._needs(view, group):
             self._reconciler.submit(place.id, functools.partial(self._attend, place))
         if group is not None and self._provision.lacks(view, group):
-            self._reconciler.submit(f"{place.id}/readers", functools.partial(self._bring_in, place))
+            job = functools.partial(self._with, place, self._provision.bring_in)
+            self._reconciler.submit(f"{place.id}/readers", job)
+        elif group is not None and group.alive() and group.listed and self._is_time(place.id):
+            job = functools.partial(self._with, place, self._provision.check_readers)
+            self._reconciler.submit(f"{place.id}/readers", job)
+
+    def _is_time(self, cluster_id: str) -> bool:
+        """Whether the readers of a cluster were last asked some time ago."""
+        now = time.monotonic()
+        due = now - self._asked.get(cluster_id, 0.0) > LOOK_SECONDS
+        if due:
+            self._asked[cluster_id] = now
+        return due
 
     def _needs(self, view: ClusterView, group: Group) -> bool:
         """Whether there is something to do that is not only bringing readers in."""
@@ -170,10 +186,11 @@ class ClusterController:
                 self.fleet.ready.discard(member.id)
                 self._model.settle(member.place, "crashed")
 
-    def _bring_in(self, place: Place) -> None:
+    def _with(self, place: Place, job: Callable[[ClusterView], None]) -> None:
+        """Do something with a cluster as it is now."""
         view = self._model.view(place)
         if view is not None:
-            self._provision.bring_in(view)
+            job(view)
 
     def _copy(self, place: Place, source: str) -> None:
         try:

@@ -232,11 +232,15 @@ def delete(
     """Delete a cluster whose members are gone or going, after a final snapshot unless that is skipped."""
     cluster = named(backend, name)
     _check_deletion(cluster, skip_final=skip_final, final_id=final_id)
+    if not drop_backups:
+        raise faults.combination(
+            "localaws does not keep automated backups of deleted clusters. "
+            "Take a final snapshot, and leave DeleteAutomatedBackups out."
+        )
     if final_id:
         final = snapshots.new(backend, cluster, final_id, "manual")
         cluster.queue(Snapshot(do="snapshot", snapshot=final.data_id))
-    if drop_backups:
-        snapshots.drop_automated(cluster)
+    snapshots.drop_automated(cluster)
     if cluster.manage_master_user_password:
         cluster.master_user_secret.delete_secret()
         cluster.manage_master_user_password = False

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from localaws.engines import archive, recovery
+from localaws.engines import archive, recovery, standby
 from localaws.engines.backup import copy_snapshot
 from localaws.engines.binaries import find_postgres
 from localaws.engines.postgres import PostgresServer
@@ -17,7 +17,7 @@ from localaws.engines.role import Upstream
 from localaws.rds.clusters import functions
 from localaws.rds.clusters.view import ClusterModel, ClusterView, MemberView
 from localaws.rds.clusters.work import Create, Failover, Modify, Snapshot
-from localaws.rds.failover import bring_in
+from localaws.rds.failover import PATIENCE, bring_in
 from localaws.rds.nodes import Group, Node, NodeDown
 from localaws.rds.provision import SnapshotMissing
 
@@ -47,6 +47,7 @@ class ClusterProvision:
         self._fleet = fleet
         self._doors = doors
         self._own = own
+        self._silent: dict[str, int] = {}
         self._of_cluster: dict[str, Callable[[ClusterView, Any], None]] = {
             "create": self._create,
             "snapshot": self._snapshot,
@@ -322,6 +323,23 @@ class ClusterProvision:
                 if node.in_sync:
                     self._announce(member, node)
         self.lead(view)
+
+    def check_readers(self, view: ClusterView) -> None:
+        """Go on without a reader that is silent: commits wait for it."""
+        group = self._fleet.group(view)
+        with group.upkeep:
+            primary = group.primary
+            if primary is None or not primary.server.alive():
+                return
+            heard = {each.name for each in standby.followers(primary.server) if each.synchronous}
+            for name in group.listed - heard:
+                self._silent[name] = self._silent.get(name, 0) + 1
+                node = group.nodes.get(name)
+                if node is not None and self._silent[name] >= PATIENCE:
+                    log.warning("%s receives nothing: its writer goes on without it", node.server.home.name)
+                    group.drop(node)
+                    group.halt(node, immediate=True)
+            self._silent = {name: count for name, count in self._silent.items() if name not in heard}
 
     # -- snapshots
 
