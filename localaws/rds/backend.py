@@ -35,6 +35,7 @@ from localaws.rds import (
 )
 from localaws.rds.events import Event
 from localaws.rds.models import DBInstance
+from localaws.rds.records import Records
 from localaws.rds.resources import DBParameterGroup, DBSnapshot, DBSubnetGroup
 from localaws.rds.subnets import create_group, default_group, delete_group, modify_group
 
@@ -48,7 +49,7 @@ _NOT_FOUND = {
 }
 
 
-class RDSBackend(base.RDSBackend):
+class RDSBackend(Records):
     """RDS in one account and Region."""
 
     def __init__(self, region_name: str, account_id: str) -> None:

@@ -81,6 +81,8 @@ def _check_room(backend: Any, snapshot_id: str) -> None:
 
 def find(backend: Any, name: str) -> DBSnapshot:
     """A snapshot by its identifier or ARN; another account's if it is shared with this one."""
+    if not name:
+        raise faults.blank("DBSnapshotIdentifier")
     if not name.startswith("arn:"):
         found: DBSnapshot = backend.get_db_snapshot(name)
         return found
