@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import datetime
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,9 @@ from localaws.rds.work import Modify, Promote, Reboot, Recover, Replicate, Resto
 
 if TYPE_CHECKING:
     from localaws.state import StateDir
+
+
+log = logging.getLogger(__name__)
 
 
 class SnapshotMissing(LocalawsError):
@@ -255,8 +259,13 @@ class Provision:
     def _prune(self, view: InstanceView) -> None:
         """Delete the archived WAL from before the oldest automated snapshot."""
         bases = [self._fleet.snapshot(data_id) for data_id in self._model.bases(view.place)]
-        if view.archiving and bases:
+        if not view.archiving or not bases:
+            return
+        try:
             archive.prune(self._fleet.archive(view.place.id), [base for base in bases if base.exists()])
+        except (EngineFailed, OSError):
+            # the next backup tries again
+            log.exception("the archive of %s keeps more than it needs", view.identifier)
 
     def _modify(self, view: InstanceView, item: Modify) -> None:
         if view.resting == "stopped":

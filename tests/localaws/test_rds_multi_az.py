@@ -134,6 +134,27 @@ def test_localaws_killed_in_a_failover_finds_the_right_primary(own_aws: Any, rds
     nodes.in_sync(own_aws, "shop")
 
 
+def test_both_servers_get_the_class(own_aws: Any, rds: Any, shop: Any) -> None:
+    before = fix.available(rds, "shop")
+    nodes.in_sync(own_aws, "shop")
+
+    def connections() -> str:
+        with fix.connect(own_aws, fix.available(rds, "shop")) as session:
+            row = session.execute("SHOW max_connections").fetchone()
+        assert row is not None
+        return str(row[0])
+
+    small = connections()
+    for size in ("db.t3.medium", "db.t3.micro"):
+        rds.modify_db_instance(DBInstanceIdentifier="shop", DBInstanceClass=size, ApplyImmediately=True)
+        fix.available(rds, "shop")
+        nodes.in_sync(own_aws, "shop")
+        assert (connections() == small) is (size == before["DBInstanceClass"])
+    rds.reboot_db_instance(DBInstanceIdentifier="shop", ForceFailover=True)
+    taken_over(rds, before)
+    assert connections() == small
+
+
 def test_a_lost_zone(own_aws: Any, rds: Any, network: fix.PublicNetwork, shop: Any) -> None:
     before = fix.available(rds, "shop")
     nodes.in_sync(own_aws, "shop")
