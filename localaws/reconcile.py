@@ -10,6 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypedDict
 
+import psycopg
+
+from localaws.errors import LocalawsError
+
 log = logging.getLogger(__name__)
 
 TICK = 0.5
@@ -17,6 +21,8 @@ BREATH = 0.01
 WORKERS = 4
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 10.0
+EXPECTED = (LocalawsError, psycopg.OperationalError)
+"""What a job raises when a server dies meanwhile: nothing that a stack trace would explain."""
 
 
 class Engine(TypedDict):
@@ -110,6 +116,9 @@ class Reconciler:
         failed = False
         try:
             job()
+        except EXPECTED as error:
+            failed = True
+            log.warning("%s did not succeed and will be tried again: %s", key, error)
         except Exception:
             failed = True
             log.exception("%s failed and will be tried again", key)

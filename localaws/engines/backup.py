@@ -19,6 +19,7 @@ from localaws.engines.spread import spread
 
 SLOT = "localaws_snapshot"
 LEFT_OUT = (
+    "pg_dynshmem/",
     "pg_wal/",
     "pg_replslot/",
     "pg_notify/",
@@ -51,7 +52,7 @@ def without_passing_files(name: str) -> bool:
 
 def without_part(name: str) -> bool:
     """Whether a copy of a stopped cluster leaves a file out."""
-    return name == "postmaster.pid" or name.startswith("pg_replslot/") or name in PART
+    return name == "postmaster.pid" or name.startswith(("pg_replslot/", "pg_dynshmem/")) or name in PART
 
 
 def copy_running(connection: psycopg.Connection, data: Path, target: Path, account: Account | None) -> None:

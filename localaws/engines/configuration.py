@@ -31,6 +31,7 @@ OWN = {
     "unix_socket_permissions": "0700",
     "shared_buffers": "16MB",
     "huge_pages": "off",
+    "dynamic_shared_memory_type": "mmap",
     "ssl": "off",
     "logging_collector": "on",
     "log_destination": "stderr",
@@ -48,7 +49,9 @@ OWN = {
     "restart_after_crash": "on",
     "checkpoint_warning": "0",
 }
-"""What no caller changes: the server stays small, reachable by its socket only, and logs as RDS's does."""
+"""What no caller changes: the server stays small, reachable by its socket only, and logs as RDS's does.
+
+Shared memory in files goes with the cluster; what a killed server leaves in /dev/shm, nobody would remove."""
 NOT_OURS_TO_GIVE = frozenset(
     {"config_file", "hba_file", "ident_file", "data_directory", "external_pid_file", "port", "log_directory"}
     | {"unix_socket_directories", "unix_socket_group", "include", "include_dir", "include_if_exists", "fsync"}

@@ -21,7 +21,7 @@ def prepare(root: Path, binaries: PostgresBinaries, *, durable: bool) -> None:
     template = template_for(binaries)
     with _COPYING:
         spare = _place(root, template)
-        if spare.exists():
+        if _whole(spare):
             return
         for old in root.glob("spare-*"):
             shutil.rmtree(old)
@@ -36,18 +36,23 @@ def prepare(root: Path, binaries: PostgresBinaries, *, durable: bool) -> None:
 
 def is_ready(root: Path, binaries: PostgresBinaries) -> bool:
     """Whether a spare cluster waits."""
-    return _place(root, template_for(binaries)).exists()
+    return _whole(_place(root, template_for(binaries)))
 
 
 def take(root: Path, template: Template, data: Path, account: Account | None) -> None:
     """Make `data` a cluster from the spare one, or from the template when there is none."""
     with _COPYING:
         spare = _place(root, template)
-        if spare.exists():
+        if _whole(spare):
             (spare / "data").rename(data)
             spare.rmdir()
             return
     copy_tree(template.data, data, account)
+
+
+def _whole(spare: Path) -> bool:
+    """Whether a spare is there; one whose cluster was taken as the process died is empty."""
+    return (spare / "data").exists()
 
 
 def _place(root: Path, template: Template) -> Path:

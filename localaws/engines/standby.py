@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -306,10 +306,21 @@ def _has_replayed(connection: psycopg.Connection, wanted: int, seconds: float) -
     return False
 
 
-def wait_synchronous(server: PostgresServer, name: str, seconds: float = CATCH_UP_DEADLINE) -> None:
-    """Return when commits of a primary wait for the standby of this name; EngineFailed at the deadline."""
+def wait_synchronous(
+    server: PostgresServer,
+    name: str,
+    seconds: float = CATCH_UP_DEADLINE,
+    *,
+    going: Callable[[], bool] = lambda: True,
+) -> None:
+    """Return when commits of a primary wait for the standby of this name.
+
+    EngineFailed at the deadline, or as soon as the standby is not `going` any more.
+    """
     with server.connect() as connection:
         for _ in polling(seconds):
+            if not going():
+                raise EngineFailed(f"the standby {name} ended before it was synchronous")
             found = [each for each in _followers(connection) if each.name == name]
             if any(each.synchronous and each.state == "streaming" for each in found):
                 # the checkpointer switches the waiting on: after a checkpoint it has surely seen its orders

@@ -8,17 +8,16 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import psycopg
-
 from localaws import zones
 from localaws.engines.process import EngineFailed
 from localaws.errors import LocalawsError
+from localaws.rds.accidents import Accidents
 from localaws.rds.doors import Doors
 from localaws.rds.failover import Standbys
 from localaws.rds.fleet import Fleet
 from localaws.rds.nodes import Node, NodeDown
 from localaws.rds.provision import Provision, SnapshotMissing
-from localaws.rds.replication import Replicas, SourceDown
+from localaws.rds.replication import Replicas
 from localaws.rds.storage import Storage
 from localaws.rds.view import Glance, InstanceView, Model, Place
 
@@ -31,9 +30,6 @@ log = logging.getLogger(__name__)
 
 FULL = "No space left on device"
 MAKING = frozenset({"create", "restore", "replicate", "recover"})
-ACCIDENTS = (EngineFailed, SourceDown, psycopg.Error)
-TRIES = 3
-"""How often work is tried that may have failed because a server died meanwhile."""
 WITHOUT_HARM = frozenset({"snapshot", "configure", "delete"})
 """Work whose failure leaves the instance in the state it had."""
 
@@ -54,7 +50,7 @@ class RdsController:
         )
         self._storage = Storage(self.fleet, self._model, self._provision)
         self._noted: set[str] = set()
-        self._tries: dict[str, int] = {}
+        self._accidents = Accidents()
         self._felt = zones.failed(control.state)
         for glance in self._model.overview().instances:
             # nothing runs yet: no caller may read "available" before it is true
@@ -151,18 +147,17 @@ class RdsController:
     def _perform(self, view: InstanceView) -> None:
         try:
             self._provision.perform(view)
-            self._tries.pop(view.place.id, None)
+            self._accidents.over(view.place.id)
         except Exception as error:
-            log.exception("%s of %s failed", view.item and view.item["do"], view.identifier)
             self._fail(view, error)
 
     def _fail(self, view: InstanceView, error: Exception) -> None:
         do = view.item["do"] if view.item is not None else ""
-        tries = self._tries[view.place.id] = self._tries.get(view.place.id, 0) + 1
-        if do == "delete" or (tries < TRIES and isinstance(error, ACCIDENTS)):
+        if do == "delete":
             # the reconciler holds it back a little, then tries again
             raise error
-        del self._tries[view.place.id]
+        self._accidents.check(view.place.id, error)
+        log.error("%s of %s failed", do, view.identifier, exc_info=error)
         status = _status_after(do, error, view.resting)
         self._model.settle(view.place, "failed", do=do, status=status, reason=_reason(error))
 

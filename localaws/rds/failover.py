@@ -82,7 +82,7 @@ def _receives(group: Group, node: Node, primary: Node, upstream: Upstream) -> bo
 
 
 def _rebuild(group: Group, node: Node, primary: Node, upstream: Upstream, archive: Path | None) -> None:
-    group.halt(node, immediate=True)
+    group.release(node, primary)
     standby.rebuild(node.server, primary.server, upstream=upstream, settings=node.settings, archive=archive)
     group.watch(node)
 
@@ -158,8 +158,7 @@ class Standbys:
             return True
         log.warning("%s receives nothing: its primary goes on without it", ready[0].server.home.name)
         self._silent[key] = 0
-        group.drop(ready[0])
-        group.halt(ready[0], immediate=True)
+        group.release(ready[0], primary)
         return False
 
     def fail_over(self, view: InstanceView) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 
-from localaws.engines import process, standby
+from localaws.engines import process, standby, timelines
 from localaws.engines.postgres import PostgresServer
 from localaws.engines.process import EngineFailed
 from localaws.errors import LocalawsError
@@ -212,6 +212,8 @@ class Group:
     def _start(self, primary: Node) -> Node:
         self._moved(None)
         primary.server.configure(primary.settings)
+        if primary.leads:
+            timelines.abandon_later(primary.server)
         primary.server.start()
         if not standby.is_standby(primary.server.home):
             self._wait_only_for(node.name for node in self.standbys if node.server.alive() and node.in_sync)
@@ -378,15 +380,25 @@ class Group:
                 return
             self.listed.add(node.name)
             standby.set_synchronous(primary.server, sorted(self.listed))
-        standby.wait_synchronous(primary.server, node.name)
+        standby.wait_synchronous(primary.server, node.name, going=node.server.alive)
         with self.lock:
             if self.primary is not primary or node.name not in self.listed or not node.server.alive():
                 raise EngineFailed("the standby was lost meanwhile")
             standby.mark_in_sync(node.server.home)
 
-    def remove(self, node: Node) -> None:
-        """Go on without a node for good, and delete its files."""
+    def release(self, node: Node, primary: Node) -> None:
+        """Stop a standby whose files will go; EngineFailed when it may be needed to take over."""
         with self.lock:
+            if self.primary is not primary or not primary.server.alive():
+                raise EngineFailed("the primary has changed meanwhile")
+            self.drop(node)
+            self.halt(node, immediate=True)
+
+    def remove(self, node: Node) -> None:
+        """Go on without a node for good, and delete its files; EngineFailed when it leads."""
+        with self.lock:
+            if node is self.primary and node.exists:
+                raise EngineFailed("it has become the primary meanwhile")
             self.drop(node)
             self.nodes.pop(node.name, None)
             self.halt(node, immediate=True)

@@ -8,6 +8,7 @@ import datetime
 import logging
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from localaws.engines.pidfile import PidFile
 from localaws.engines.postgres import PostgresServer
 from localaws.engines.process import EngineFailed
 from localaws.errors import LocalawsError
+from localaws.rds.accidents import SourceAway
 from localaws.rds.doors import Doors
 from localaws.rds.failover import Standbys
 from localaws.rds.fleet import NAMES, Fleet
@@ -171,6 +173,7 @@ class Provision:
 
     def _recover(self, view: InstanceView, item: Recover) -> None:
         source = self._data_of(item["base"])
+        self._await_source(view, item["archive"])
         self._complete_archive(item["archive"])
         node = self._anew(view)
         node.server = recovery.recover(
@@ -184,6 +187,13 @@ class Provision:
             target=datetime.datetime.fromisoformat(item["time"]) if item["time"] else None,
         )
         self._finish(view, node, set_password=item["set_password"])
+
+    def _await_source(self, view: InstanceView, resource_id: str) -> None:
+        """A source that is being brought back has not archived all that it has committed."""
+        group = self._fleet.named(resource_id)
+        source = self._model.instance(replace(view.place, id=resource_id))
+        if source is not None and source.should_run and (group is None or not group.alive()):
+            raise SourceAway("the source is being brought back")
 
     def _complete_archive(self, resource_id: str) -> None:
         """Have what a running source has committed in its archive; one that is gone archived all it could."""
@@ -200,6 +210,7 @@ class Provision:
     def _anew(self, view: InstanceView) -> Node:
         """The first node of an instance that is to be made; what an earlier attempt left is removed."""
         self._fleet.erase(view.place)
+        archive.erase_archive(self._fleet.archive(view.place.id))
         return self._fleet.node(view, self._fleet.group(view), NAMES[0])
 
     def _finish(self, view: InstanceView, node: Node, *, set_password: bool = False) -> None:

@@ -11,7 +11,7 @@ import psycopg
 from localaws.engines import standby
 from localaws.engines.process import EngineFailed
 from localaws.engines.role import Upstream
-from localaws.errors import LocalawsError
+from localaws.rds.accidents import SourceAway, SourceDown
 from localaws.rds.view import Place
 
 if TYPE_CHECKING:
@@ -27,10 +27,6 @@ PATIENCE = 3
 """Looks in a row at a replica that receives nothing before that is told."""
 LOST = 8
 """Looks in a row after which a replica of a running source is made anew: the two have gone different ways."""
-
-
-class SourceDown(LocalawsError):
-    """A read replica cannot be made of a source that does not run."""
 
 
 class Replicas:
@@ -51,9 +47,12 @@ class Replicas:
     def primary_of(self, source: Source) -> Node:
         """The running server of a source."""
         group = self._fleet.named(source["id"])
-        if group is None or group.primary is None or not group.alive():
-            raise SourceDown("the source of the read replica does not run: start it, then try again")
-        return group.primary
+        if group is not None and group.primary is not None and group.alive():
+            return group.primary
+        view = self._model.instance(_place(source))
+        if view is not None and view.should_run:
+            raise SourceAway("the source is being brought back")
+        raise SourceDown("the source does not run: start it, then try again")
 
     def follow(self, view: InstanceView, group: Group) -> None:
         """Lead a replica that is down to where its source is in this run."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from localaws import zones
 from localaws.engines.pidfile import PidFile
+from localaws.rds.accidents import Accidents
 from localaws.rds.clusters.doors import ClusterDoors
 from localaws.rds.clusters.fleet import ClusterFleet
 from localaws.rds.clusters.provision import ClusterProvision
@@ -35,6 +36,7 @@ class ClusterController:
         self._reconciler = runtime.reconciler
         self._state = control.state
         self._model = ClusterModel(control)
+        self._accidents = Accidents()
         instances = Model(control)
         self._doors = ClusterDoors(self._model, instances, runtime)
         self.fleet = ClusterFleet(control.state, self._moved, self._reconciler.wake)
@@ -160,18 +162,22 @@ class ClusterController:
         do = view.item["do"] if view.item is not None else ""
         try:
             self._provision.perform(view)
+            self._accidents.over(view.place.id)
         except Exception as error:
             if do in ("delete", "stop"):
                 raise
+            self._accidents.check(view.place.id, error)
             log.exception("%s of %s failed", do, view.identifier)
             self._model.settle(view.place, "cluster_failed", do=do, reason=str(error) or type(error).__name__)
 
     def _perform_member(self, view: ClusterView, member: MemberView) -> None:
         try:
             self._provision.perform_member(view, member)
+            self._accidents.over(member.id)
         except Exception as error:
             if member.do == "delete":
                 raise
+            self._accidents.check(member.id, error)
             log.exception("%s of %s failed", member.do, member.identifier)
             status = "failed" if member.do == "create" else "incompatible-parameters"
             reason = str(error) or type(error).__name__

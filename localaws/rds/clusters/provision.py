@@ -7,6 +7,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from localaws.engines import archive, recovery, standby
@@ -14,6 +15,7 @@ from localaws.engines.backup import copy_snapshot
 from localaws.engines.binaries import find_postgres
 from localaws.engines.postgres import PostgresServer
 from localaws.engines.role import Upstream
+from localaws.rds.accidents import SourceAway
 from localaws.rds.clusters import functions
 from localaws.rds.clusters.view import ClusterModel, ClusterView, MemberView
 from localaws.rds.clusters.work import Create, Failover, Modify, Snapshot
@@ -89,6 +91,7 @@ class ClusterProvision:
     def _make(self, view: ClusterView, item: Create) -> PostgresServer:
         server = self._fleet.volume_server(view, unfinished=True)
         server.remove()
+        archive.erase_archive(self._fleet.archive(view.place.id))
         if item["snapshot"] is None:
             server.create(username=view.username, password=view.password, database=view.database, settings={})
             functions.furnish(server, view.database)
@@ -101,9 +104,7 @@ class ClusterProvision:
             return PostgresServer.restore(
                 source, server.home, server.sockets, binaries=binaries, durable=durable, settings={}
             )
-        running = self._fleet.known(item["archive"])
-        if running is not None and running.primary is not None and running.alive():
-            archive.archive_now(running.primary.server)
+        self._complete_archive(view, item["archive"])
         return recovery.recover(
             source,
             self._fleet.archive(item["archive"]),
@@ -114,6 +115,16 @@ class ClusterProvision:
             settings={},
             target=datetime.datetime.fromisoformat(item["time"]) if item["time"] else None,
         )
+
+    def _complete_archive(self, view: ClusterView, cluster_id: str) -> None:
+        """Have what a running source has committed in its archive."""
+        running = self._fleet.known(cluster_id)
+        if running is not None and running.primary is not None and running.alive():
+            archive.archive_now(running.primary.server)
+            return
+        source = self._model.view(replace(view.place, id=cluster_id))
+        if source is not None and source.writer_id and source.resting != "stopped":
+            raise SourceAway("the source is being brought back")
 
     def _snapshot(self, view: ClusterView, item: Snapshot) -> None:
         group = self._fleet.group(view)
@@ -337,8 +348,7 @@ class ClusterProvision:
                 node = group.nodes.get(name)
                 if node is not None and self._silent[name] >= PATIENCE:
                     log.warning("%s receives nothing: its writer goes on without it", node.server.home.name)
-                    group.drop(node)
-                    group.halt(node, immediate=True)
+                    group.release(node, primary)
             self._silent = {name: count for name, count in self._silent.items() if name not in heard}
 
     # -- snapshots
