@@ -27,7 +27,7 @@ PASSWORD = "correct-horse"
 
 @functools.cache
 def _client(service: str, region: str) -> Any:
-    return boto3.client(
+    return boto3.client(  # type: ignore[call-overload]
         service, region_name=region, aws_access_key_id="testing", aws_secret_access_key="testing"
     )
 
@@ -47,7 +47,7 @@ class ModelOnly:
         assumed = self.client("sts").assume_role(
             RoleArn=f"arn:aws:iam::{account}:role/other", RoleSessionName="other"
         )["Credentials"]
-        return boto3.client(
+        return boto3.client(  # type: ignore[call-overload]
             service,
             region_name=REGION,
             aws_access_key_id=assumed["AccessKeyId"],
