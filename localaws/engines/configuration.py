@@ -45,6 +45,8 @@ OWN = {
     "archive_mode": "always",
     "wal_log_hints": "on",
     "wal_retrieve_retry_interval": "100ms",
+    # commits wait for a standby that hangs: it is given up after this long
+    "wal_sender_timeout": "10s",
     "autovacuum_naptime": "15s",
     "restart_after_crash": "on",
     "checkpoint_warning": "0",
