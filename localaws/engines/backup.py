@@ -58,8 +58,15 @@ def without_part(name: str) -> bool:
 def copy_running(connection: psycopg.Connection, data: Path, target: Path, account: Account | None) -> None:
     """Copy the cluster, a primary or a standby, that `connection` belongs to.
 
-    The copy recovers to the moment this returns.
+    The copy recovers to the moment this returns. EngineFailed when the server's files go meanwhile.
     """
+    try:
+        _copy_running(connection, data, target, account)
+    except FileNotFoundError as error:
+        raise EngineFailed(f"the server went while it was copied: {error.filename} is missing") from error
+
+
+def _copy_running(connection: psycopg.Connection, data: Path, target: Path, account: Account | None) -> None:
     # a slot keeps the WAL of the backup from being recycled; it goes with the session
     reserve = "SELECT pg_create_physical_replication_slot(%s, true, true)"
     connection.execute(reserve, [f"{SLOT}_{os.getpid()}_{connection.info.backend_pid}"])

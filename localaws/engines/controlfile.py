@@ -29,6 +29,8 @@ class ControlFile:
     redo_file: str
     """The WAL file that a start without a backup label reads from."""
     limits: dict[str, int]
+    at_rest: bool
+    """Whether the server was stopped in order, or never ran."""
 
     @classmethod
     def read(cls, data: Path, binaries: PostgresBinaries) -> ControlFile:
@@ -50,6 +52,7 @@ class ControlFile:
                 int(facts["Min recovery ending loc's timeline"]),
             ),
             redo_file=facts["Latest checkpoint's REDO WAL file"],
+            at_rest=facts["Database cluster state"].startswith("shut down"),
             limits={name: int(facts[f"{label} setting"]) for name, (label, _) in LIMITS.items()},
         )
 

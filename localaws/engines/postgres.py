@@ -19,7 +19,7 @@ from localaws.engines import backup, configuration, process, role, spare
 from localaws.engines.account import engine_account, private_folder
 from localaws.engines.binaries import PostgresBinaries
 from localaws.engines.cluster import copy_tree, make_durable, new_identity
-from localaws.engines.controlfile import floors
+from localaws.engines.controlfile import ControlFile, floors
 from localaws.engines.extensions import offer
 from localaws.engines.pidfile import PidFile
 from localaws.engines.process import EngineFailed
@@ -289,9 +289,15 @@ class PostgresServer:
                 with self.connect() as connection:
                     backup.copy_running(connection, self.data, folder / "data", self.account)
             else:
-                copy_tree(self.data, folder / "data", self.account, skip=backup.without_part)
+                self._copy_stopped(folder / "data")
             now = datetime.datetime.now(datetime.UTC)
             configuration.replace(folder / backup.FINISHED, now.isoformat(), None)
+
+    def _copy_stopped(self, target: Path) -> None:
+        if not ControlFile.read(self.data, self.binaries).at_rest:
+            # somebody may be about to start it, or to delete it
+            raise EngineFailed("the server has died: start it, then take the snapshot")
+        copy_tree(self.data, target, self.account, skip=backup.without_part)
 
     def append_log(self, line: str) -> None:
         """Add a line to the server's log, as the part of RDS does that stands before the server."""

@@ -194,10 +194,10 @@ class Group:
                 raise self._why_down()
             try:
                 return self._start(primary)
-            except EngineFailed:
+            except EngineFailed as error:
                 if successor is None:
                     raise
-                log.exception("%s does not start: a standby takes over", primary.server.home.name)
+                log.warning("%s does not start, a standby takes over: %s", primary.server.home.name, error)
                 return self._take_over(successor, UNHEALTHY)
 
     def _why_down(self) -> LocalawsError:
@@ -314,9 +314,9 @@ class Group:
                 self.drop(node)
             elif (successor := self.successor()) is not None:
                 self._take_over(successor, UNREACHABLE if node.held else UNHEALTHY)
-        except Exception:
+        except (LocalawsError, psycopg.Error) as error:
             # whoever is called by `changed` tries again
-            log.exception("the servers of %s do not go on by themselves", self.link.name)
+            log.warning("the servers of %s do not go on by themselves: %s", self.link.name, error)
 
     # -- failover
 

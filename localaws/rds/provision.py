@@ -338,6 +338,9 @@ class Provision:
     def _reboot(self, view: InstanceView, item: Reboot) -> None:
         if item["failover"] and view.standby_zone is not None:
             self._standbys.fail_over(view)
+            # after a start the standby may have taken over already, and nothing listens yet
+            address = self._run(view)
+            self._model.settle(view.place, "endpoint", address=address.address, port=address.port)
             self._standbys.report(view)
         else:
             self._restart(view)

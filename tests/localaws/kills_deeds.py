@@ -137,6 +137,8 @@ class Deeds:
         return Deed("snapshot", check=lambda: self._is("available", look))
 
     def _snapshot_cluster(self) -> Deed:
+        if "aurora" in self.account.stopped:
+            return Deed("idle")
         name = f"snapshot-{self.serial}"
         self.rds.create_db_cluster_snapshot(DBClusterIdentifier="aurora", DBClusterSnapshotIdentifier=name)
 
