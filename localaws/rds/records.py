@@ -1,4 +1,4 @@
-"""What RDS only keeps a record of here (proxies, global clusters, exports): moto's model with AWS's errors."""
+"""What is only a record here (proxies, global clusters, exports): moto's model with AWS's errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Records(base.RDSBackend):
         if (name or "default") not in self._require_proxy(proxy).proxy_target_groups:
             raise RDSClientError(
                 "DBProxyTargetGroupNotFoundFault",
-                f"The specified target group {name} doesn't correspond to a target group of the proxy {proxy}.",
+                f"The specified target group {name} doesn't correspond to one of the proxy {proxy}.",
             )
 
     def delete_db_proxy(self, proxy_name: str) -> Any:
@@ -94,7 +94,5 @@ class Records(base.RDSBackend):
         """Record an export of a snapshot."""
         source = str(kwargs.get("source_arn") or "")
         if source.count(":") < 6 or source.split(":")[5] not in ("snapshot", "cluster-snapshot"):
-            raise faults.invalid(
-                f"The SourceArn {source} is not the ARN of a DB snapshot or DB cluster snapshot."
-            )
+            raise faults.invalid(f"The SourceArn {source} is not the ARN of a snapshot.")
         return super().start_export_task(kwargs)

@@ -37,6 +37,12 @@ class RDSResponse(MotoResponse):
         """Backend of the caller's account and Region."""
         return rds_backends[self.current_account][self.region]
 
+    def create_db_proxy(self) -> ActionResult:
+        """CreateDBProxy."""
+        if not self.params.get("Auth"):
+            raise faults.blank("Auth")
+        return super().create_db_proxy()
+
     def create_db_instance_read_replica(self) -> ActionResult:
         """CreateDBInstanceReadReplica."""
         return ActionResult({"DBInstance": self.backend.create_db_instance_read_replica(self.params)})

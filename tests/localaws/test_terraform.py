@@ -93,12 +93,18 @@ def _left(aws: Any) -> dict[str, list[Any]]:
         "instances": lambda: rds.describe_db_instances()["DBInstances"],
         "clusters": lambda: rds.describe_db_clusters()["DBClusters"],
         "snapshots": lambda: rds.describe_db_snapshots()["DBSnapshots"],
+        "cluster snapshots": lambda: rds.describe_db_cluster_snapshots()["DBClusterSnapshots"],
         "backups": lambda: rds.describe_db_instance_automated_backups()["DBInstanceAutomatedBackups"],
         "subnet groups": lambda: rds.describe_db_subnet_groups()["DBSubnetGroups"],
         "parameter groups": lambda: [
             each
             for each in rds.describe_db_parameter_groups()["DBParameterGroups"]
             if not each["DBParameterGroupName"].startswith("default.")
+        ],
+        "cluster parameter groups": lambda: [
+            each
+            for each in rds.describe_db_cluster_parameter_groups()["DBClusterParameterGroups"]
+            if not each["DBClusterParameterGroupName"].startswith("default.")
         ],
         "alarms": lambda: aws.client("cloudwatch").describe_alarms()["MetricAlarms"],
         "topics": lambda: aws.client("sns").list_topics()["Topics"],
@@ -113,10 +119,10 @@ def test_apply_an_empty_second_plan_and_a_destroy_that_leaves_nothing(
 ) -> None:
     terraform.run("apply", "-auto-approve")
     applied = {each["type"] for each in terraform.state()}
-    assert {"aws_db_instance", "aws_db_parameter_group", "aws_db_snapshot"} <= applied
+    assert {"aws_db_instance", "aws_db_snapshot", "aws_rds_cluster", "aws_rds_cluster_instance"} <= applied
     servers = own_aws.status()["engines"]
     assert [each["status"] for each in servers] == ["available"] * len(servers)
-    assert servers
+    assert {each["name"] for each in servers} >= {"tf-shop", "tf-shop-replica", "tf-aurora-0", "tf-aurora-1"}
 
     # 0: nothing to change; 2: a difference
     terraform.run("plan", "-detailed-exitcode", wanted=0)
