@@ -72,7 +72,7 @@ class AuroraModel:
             "create": {"addresses": addresses},
             "modify": {"addresses": addresses},
             "snapshot": {"snapshot": item.get("snapshot")},
-            "failover": {"writer": item.get("target") or self._reader(cluster), "reason": ""},
+            "failover": {"writer": item.get("target") or self._reader(cluster)},
         }
         facts = known.get(item["do"], {})
         names = {
@@ -266,6 +266,25 @@ def test_a_final_snapshot_is_taken_before_the_cluster_goes(aurora: AuroraModel) 
     assert [item["do"] for item in aurora.carry_out()] == ["snapshot", "delete"]
     kept = aurora.rds.describe_db_cluster_snapshots()["DBClusterSnapshots"]
     assert [(each["DBClusterSnapshotIdentifier"], each["Status"]) for each in kept] == [("last", "available")]
+
+
+def test_a_managed_password_goes_with_the_cluster(aurora: AuroraModel) -> None:
+    request = aurora.request("managed", ManageMasterUserPassword=True)
+    del request["MasterUserPassword"]
+    aurora.rds.create_db_cluster(**request)
+    aurora.carry_out("managed")
+    shown = aurora.shown("managed")
+    assert shown["MasterUserSecret"]["SecretArn"]
+    assert "ScalingConfigurationInfo" not in shown
+    gone = aurora.rds.delete_db_cluster(DBClusterIdentifier="managed", SkipFinalSnapshot=True)["DBCluster"]
+    assert gone["Status"] == "deleting"
+    assert "MasterUserSecret" not in gone
+
+
+def test_a_cluster_that_is_no_replica_is_not_promoted(aurora: AuroraModel) -> None:
+    aurora.create()
+    code, message = refused(aurora.rds.promote_read_replica_db_cluster, DBClusterIdentifier="shop")
+    assert (code, "not a read replica" in message) == ("InvalidDBClusterStateFault", True)
 
 
 def test_stopping_and_starting_are_the_clusters(aurora: AuroraModel) -> None:

@@ -264,8 +264,7 @@ class ClusterBackend(RDSBackend):
 def _folders_in_use() -> Iterator[str]:
     for _, _, backend in rds_backends.iter_backends():
         for cluster in backend.clusters.values():
-            if getattr(cluster, "writes_archive", False):
-                yield f"archive-{cluster.db_cluster_resource_id}"
+            yield f"archive-{cluster.db_cluster_resource_id}"
             for item in getattr(cluster, "work", []):
                 if item["do"] == "create":
                     yield f"snapshot-{item['snapshot']}"

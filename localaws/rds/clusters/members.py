@@ -170,9 +170,8 @@ def create(backend: Any, request: dict[str, Any]) -> ClusterMember:
         instances.check_parameter_group(backend, group, cluster.family)
     given = {name: request[name] for name in _PASSED_ON if name in request}
     given |= _network(backend, cluster, request) | _authority(request)
-    _, maintenance = validation.windows(
-        cluster.preferred_backup_window, request.get("preferred_maintenance_window")
-    )
+    window = request.get("preferred_maintenance_window")
+    _, maintenance = validation.windows(cluster.preferred_backup_window, window)
     member = ClusterMember(
         backend,
         cluster,

@@ -162,7 +162,7 @@ class ClusterProvision:
         if item["target"] != primary.name:
             self._wait_in_sync(view, group, item["target"])
             primary = group.fail_over(REQUESTED, to=item["target"])
-        self._model.settle(view.place, "cluster_failed_over", writer=primary.name, reason=REQUESTED)
+        self._model.settle(view.place, "cluster_failed_over", writer=primary.name)
 
     def _wait_in_sync(self, view: ClusterView, group: Group, target: str | None) -> None:
         deadline = time.monotonic() + SYNC_SECONDS
@@ -260,7 +260,7 @@ class ClusterProvision:
             group.start()
             self._wait_in_sync(view, group, None)
             primary = group.fail_over(WRITER_DELETED)
-            self._model.settle(view.place, "cluster_failed_over", writer=primary.name, reason=WRITER_DELETED)
+            self._model.settle(view.place, "cluster_failed_over", writer=primary.name)
             if view.resting == "stopped":
                 group.stop()
             return
@@ -281,9 +281,7 @@ class ClusterProvision:
             primary = group.start()
             del group.takeovers[:]
             if primary.name != view.writer_id:
-                self._model.settle(
-                    view.place, "cluster_failed_over", writer=primary.name, reason="the writer has died"
-                )
+                self._model.settle(view.place, "cluster_failed_over", writer=primary.name)
             member = view.member(primary.name)
             if member is not None and (member.resting != "available" or member.id not in self._fleet.ready):
                 self._announce(member, primary)

@@ -83,7 +83,7 @@ def cluster_modified(backend: Any, *, resource_id: str, addresses: dict[str, str
         member.share(cluster)
 
 
-def cluster_failed_over(backend: Any, *, resource_id: str, writer: str, reason: str) -> None:
+def cluster_failed_over(backend: Any, *, resource_id: str, writer: str) -> None:
     """Another member is the writer now, because it was asked for or the former one has died."""
     cluster = _cluster(backend, resource_id)
     if cluster is None:
@@ -102,7 +102,6 @@ def cluster_failed_over(backend: Any, *, resource_id: str, writer: str, reason: 
     name = present.db_instance_identifier
     tell(cluster, "failover-started", where="same" if same else "cross", instance=name)
     tell(cluster, "failover-completed", instance=name)
-    del reason
 
 
 def cluster_failed(backend: Any, *, resource_id: str, do: str, reason: str) -> None:
