@@ -10,6 +10,7 @@ import secrets
 import shutil
 import string
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ class StateDir:
     def __init__(self, path: Path, *, durable: bool) -> None:
         self.path = path
         self.durable = durable
+        self._making = threading.Lock()
 
     @classmethod
     def locate(cls, path: str | os.PathLike[str] | None = None) -> Path:
@@ -183,14 +185,17 @@ class StateDir:
     @property
     def sockets_root(self) -> Path:
         """Short folder for Unix sockets (their paths are limited to 100 bytes), one per run of the server."""
-        recorded = self.read_json("sockets.json")
-        if recorded and Path(recorded["path"]).is_dir():
-            return Path(recorded["path"])
-        folder = Path(tempfile.mkdtemp(prefix="la-"))
-        if account := engine_account():
-            account.own(folder)
-        self.write_json("sockets.json", {"path": str(folder)})
-        return folder
+        with self._making:
+            recorded = self.read_json("sockets.json")
+            if recorded and Path(recorded["path"]).is_dir():
+                return Path(recorded["path"])
+            folder = Path(tempfile.gettempdir()) / f"la-{secrets.token_hex(4)}"
+            # recorded first: whoever dies here leaves nothing that is not found
+            self.write_json("sockets.json", {"path": str(folder)})
+            folder.mkdir(mode=0o700)
+            if account := engine_account():
+                account.own(folder)
+            return folder
 
     def clear_sockets(self) -> None:
         """Remove the socket folder that an earlier run left."""

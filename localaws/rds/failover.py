@@ -48,7 +48,7 @@ def bring_in(
     The caller holds `group.upkeep`; the primary serves meanwhile.
     """
     primary = group.primary
-    if primary is None or not primary.server.alive():
+    if primary is None or primary is node or not primary.server.alive():
         return
     node.settings = settings
     if not node.server.alive():

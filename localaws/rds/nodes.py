@@ -389,7 +389,7 @@ class Group:
     def release(self, node: Node, primary: Node) -> None:
         """Stop a standby whose files will go; EngineFailed when it may be needed to take over."""
         with self.lock:
-            if self.primary is not primary or not primary.server.alive():
+            if self.primary is not primary or node is primary or not primary.server.alive():
                 raise EngineFailed("the primary has changed meanwhile")
             self.drop(node)
             self.halt(node, immediate=True)

@@ -109,6 +109,7 @@ class Replicas:
         if node is None or view.source is None:
             return
         log.warning("%s has lost its source and is made anew", view.identifier)
+        self._model.settle(view.place, "crashed")
         group.halt(node, immediate=True)
         try:
             standby.rebuild(
@@ -123,6 +124,7 @@ class Replicas:
             raise
         self._silent[key] = 0
         group.lead(node)
+        self._model.settle(view.place, "recovered")
 
 
 def _place(source: Source) -> Place:

