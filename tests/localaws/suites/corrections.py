@@ -31,6 +31,9 @@ def correct(operation: str, request: dict[str, Any]) -> None:
         request.setdefault("MasterUsername", "root")
         if not request.get("ManageMasterUserPassword"):
             request.setdefault("MasterUserPassword", "hunter2hunter2")
+    if operation.startswith("Modify") and request.get("ManageMasterUserPassword") is False:
+        # nobody would know the master's password
+        request.setdefault("MasterUserPassword", "hunter2hunter2")
     if len(request.get("MasterUserPassword", "x" * 8)) < 8:
         # 8 to 128 characters
         request["MasterUserPassword"] = "hunter2hunter2"

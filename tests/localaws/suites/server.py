@@ -15,7 +15,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,7 @@ def _work(account: Account) -> Iterator[Any]:
     for service in backends.services_in_use():
         for _, _, backend in account.control.backends(service):
             for resources in list(vars(backend).values()):
-                if isinstance(resources, dict):
+                if isinstance(resources, Mapping):
                     yield from (getattr(each, "work", None) for each in list(resources.values()))
 
 
