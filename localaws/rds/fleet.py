@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 RESOURCE_TAIL = 12
 """Characters of a DbiResourceId in a socket folder's name: its path has a limit of about 100 bytes."""
+UPKEEP_SECONDS = 5.0
+"""How long whoever makes a standby may need to notice that its primary is gone."""
 NAMES = ("a", "b")
 """The nodes of a DB instance; which one leads changes with each failover."""
 
@@ -132,12 +134,22 @@ class Fleet:
         """Stop an instance's servers at once and delete all they had; works without their programs too."""
         with self._lock:
             group = self._groups.pop(place.id, None)
-        for node in group.members if group is not None else ():
-            if group is not None:
-                group.halt(node, immediate=True)
+        if group is not None:
+            self._end(group)
         for name in NAMES:
             erase(self.home(place.id, name), self.sockets(place.id, name))
         self.link(place.id).unlink(missing_ok=True)
+
+    @staticmethod
+    def _end(group: Group) -> None:
+        """Stop all servers of a group, and a standby that is being made for it."""
+        for node in group.members:
+            group.halt(node, immediate=True)
+        ended = group.upkeep.acquire(timeout=UPKEEP_SECONDS)
+        for node in group.members:
+            group.halt(node, immediate=True)
+        if ended:
+            group.upkeep.release()
 
     def _moved(self, place: Place, node: Node | None) -> None:
         self._doors.point(place.id, node.server if node is not None else None)

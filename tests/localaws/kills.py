@@ -41,7 +41,7 @@ class Report:
     rows: int = 0
     calls: int = 0
     slowest: float = 0.0
-    longest_dead: float = 0.0
+    longest_dead: tuple[float, str] = (0.0, "none")
     complaints: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ class Report:
             [
                 f"{self.kills.total()} kills; {self.rows} acknowledged rows and {self.calls} acknowledged "
                 f"calls, none lost; slowest return to order {self.slowest:.1f} s; longest time that an "
-                f"endpoint was dead behind available {self.longest_dead:.1f} s",
+                f"endpoint was dead behind available {self.longest_dead[0]:.1f} s ({self.longest_dead[1]})",
                 *lines,
                 f"{self.complaints.total()} stack traces in the log",
                 *said,

@@ -36,7 +36,7 @@ class Account:
         self.network = PublicNetwork(aws, "kills")
         self.passwords = {"lone": PASSWORD}
         self.stopped: set[str] = set()
-        self.longest_dead = 0.0
+        self.longest_dead = (0.0, "none")
         self._dead_since: dict[str, float] = {}
         self._create()
         self.writers = {name: Writer(self.place(name)) for name in ("pair", "aurora")}
@@ -166,7 +166,7 @@ class Account:
                 connection.execute("select 1")
         except psycopg.Error as error:
             dead = time.monotonic() - self._dead_since.setdefault(name, begin)
-            self.longest_dead = max(self.longest_dead, dead)
+            self.longest_dead = max(self.longest_dead, (dead, f"{name}: {' '.join(str(error).split())}"))
             if dead > DEAD_SECONDS:
                 raise Lost(f"{name} says available but is dead since {dead:.0f} s: {error}") from error
             return f"{name} says available but {error}"
