@@ -56,7 +56,19 @@ class _Ec2Models(SourceFileLoader):
         ec2.install()
 
 
-_LOADERS = {"moto.ec2.models.instance_types": _Offerings, "moto.ec2.models": _Ec2Models}
+class _KmsModels(SourceFileLoader):
+    def exec_module(self, module: ModuleType) -> None:
+        super().exec_module(module)
+        from localaws import kms
+
+        kms.install()
+
+
+_LOADERS = {
+    "moto.ec2.models.instance_types": _Offerings,
+    "moto.ec2.models": _Ec2Models,
+    "moto.kms.models": _KmsModels,
+}
 
 
 class _Finder(MetaPathFinder):

@@ -22,7 +22,8 @@ FEATURES = (
     Feature(
         "`rds.force_ssl`, TLS with AWS-like certificates",
         "real",
-        "The authority is this state folder's own.",
+        "The authority is this state folder's own. TLS ends at the endpoint, in front of the server: ask the "
+        "client whether it is used (psycopg: `connection.pgconn.ssl_in_use`), not `pg_stat_ssl`.",
     ),
     Feature(
         "Manual snapshots and restore",
@@ -38,7 +39,8 @@ FEATURES = (
     Feature(
         "Read replicas, cascading and in other Regions, `promote_read_replica`",
         "real",
-        "Streaming standbys that refuse writes. 15 of one source and three in a chain, as on AWS.",
+        "Streaming standbys that refuse writes. 15 of one source and three in a chain, as on AWS. A Multi-AZ "
+        "replica gets its own standby when it is promoted.",
     ),
     Feature(
         "Multi-AZ DB instances, forced and unforced failover",

@@ -22,6 +22,8 @@ class Flavour:
     settings: Callable[[Mapping[str, str], Mapping[str, float]], dict[str, str]]
     forces_tls: Callable[[Mapping[str, str], str], bool]
     shelves: Mapping[str, str] = field(default_factory=dict)
+    tls_setting: str | None = None
+    """A setting that only tells whoever asks the server that its endpoint demands TLS."""
     recovers: bool = False
     """Whether a moment between two snapshots can be had back."""
 
@@ -37,7 +39,12 @@ def _postgres_forces_tls(values: Mapping[str, str], version: str) -> bool:
 
 
 _POSTGRES = Flavour(
-    "postgres", "postgresql.log*", parameters.server_settings, _postgres_forces_tls, recovers=True
+    "postgres",
+    "postgresql.log*",
+    parameters.server_settings,
+    _postgres_forces_tls,
+    tls_setting="rds.force_ssl",
+    recovers=True,
 )
 _FLAVOURS = {
     "mariadb": Flavour(

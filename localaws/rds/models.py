@@ -221,7 +221,9 @@ class DBInstance(base.DBInstance):
             "EndPointPort": self.port or 0,
             "TrueIfReplica": int(self.is_replica),
         }
-        return flavour(self.engine).settings(self.effective_parameters, variables)
+        way = flavour(self.engine)
+        shown = {way.tls_setting: "on" if self.force_ssl else "off"} if way.tls_setting else {}
+        return way.settings(self.effective_parameters, variables) | shown
 
     @property
     def force_ssl(self) -> bool:

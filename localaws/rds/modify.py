@@ -6,7 +6,7 @@ from typing import Any
 
 from moto.rds.exceptions import DBInstanceAlreadyExists, OptionGroupNotFoundFaultError
 
-from localaws.rds import faults, lineage, replicas, validation, versions
+from localaws.rds import faults, lineage, passwords, replicas, validation, versions
 from localaws.rds.backups import automated_backup
 from localaws.rds.events import Event
 from localaws.rds.instances import check_parameter_group, usable
@@ -116,12 +116,8 @@ def _network(backend: Any, instance: DBInstance, request: dict[str, Any]) -> dic
 
 def _soon(instance: DBInstance, request: dict[str, Any]) -> dict[str, JSON]:
     changes: dict[str, JSON] = {}
+    passwords.check_choice(instance, request)
     if "master_user_password" in request:
-        if instance.manage_master_user_password or request.get("manage_master_user_password"):
-            raise faults.combination(
-                "You can't specify MasterUserPassword for an instance that has "
-                "ManageMasterUserPassword enabled."
-            )
         if instance.is_replica:
             raise faults.combination(
                 f"Cannot change master user password on an RDS {instance.engine} Read Replica because it "

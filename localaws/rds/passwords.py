@@ -14,6 +14,7 @@ from moto.moto_api._internal import mock_random
 from moto.rds.exceptions import RDSClientError
 from moto.secretsmanager.exceptions import InvalidRequestException
 
+from localaws.rds import faults
 from localaws.secretsmanager.keys import check_key
 from localaws.secretsmanager.rotations import succeed
 from localaws.secretsmanager.secret import CURRENT, PENDING
@@ -21,6 +22,21 @@ from localaws.secretsmanager.secret import CURRENT, PENDING
 EVERY = 7
 """Days between two rotations, as RDS has them."""
 MAKING = frozenset({"create", "restore", "replicate", "recover"})
+
+
+def check_choice(resource: Any, request: dict[str, Any]) -> None:
+    """Refuse a modification that leaves open, or says twice, who makes the master password."""
+    now, wanted = resource.manage_master_user_password, request.get("manage_master_user_password")
+    managed = now if wanted is None else wanted
+    noun = "a cluster" if resource.resource_type == "cluster" else "an instance"
+    if managed and "master_user_password" in request:
+        raise faults.combination(
+            f"You can't specify MasterUserPassword for {noun} that has ManageMasterUserPassword enabled."
+        )
+    if now and not managed and "master_user_password" not in request:
+        raise faults.combination(
+            f"You must specify MasterUserPassword for {noun} whose ManageMasterUserPassword you turn off."
+        )
 
 
 class MasterUserSecret(base.MasterUserSecret):

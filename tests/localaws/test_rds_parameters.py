@@ -223,14 +223,16 @@ def test_force_ssl_refuses_plain_connections(aws: Any, rds: Any, group: str, sho
     }
     with pytest.raises(psycopg.OperationalError, match="no encryption"):
         psycopg.connect(**plain)
+    with psycopg.connect(**plain | {"sslmode": "require"}) as connection:
+        assert connection.execute("show rds.force_ssl").fetchone() == ("on",)
     rds.modify_db_parameter_group(DBParameterGroupName=group, Parameters=[parameter("rds.force_ssl", "0")])
 
     def opened() -> bool:
         try:
-            psycopg.connect(**plain).close()
+            with psycopg.connect(**plain) as connection:
+                return connection.execute("show rds.force_ssl").fetchone() == ("off",)
         except psycopg.OperationalError:
             return False
-        return True
 
     fix.eventually(opened, bool)
 

@@ -327,6 +327,13 @@ def test_master_password_that_rds_manages(aws: LocalAws, network: PublicNetwork,
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
             connect(aws, shown, password)
     connect(aws, shown, third).close()
+    own = {"DBInstanceIdentifier": "managed", "ManageMasterUserPassword": False, "ApplyImmediately": True}
+    with pytest.raises(ClientError, match="must specify MasterUserPassword"):
+        rds.modify_db_instance(**own)
+    rds.modify_db_instance(**own, MasterUserPassword="made-by-hand-1")
+    shown = available(rds, "managed")
+    assert "MasterUserSecret" not in shown
+    connect(aws, shown, "made-by-hand-1").close()
 
 
 def changed(secrets: Any, arn: str, former: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.rds import faults, validation, versions
+from localaws.rds import faults, passwords, validation, versions
 from localaws.rds.clusters import faults as cluster_faults
 from localaws.rds.clusters import lifecycle
 from localaws.rds.clusters.events import tell
@@ -86,12 +86,8 @@ def _later(backend: Any, cluster: DBCluster, request: dict[str, Any]) -> dict[st
             request["engine_version"],
             major_allowed=bool(request.get("allow_major_version_upgrade")),
         )
+    passwords.check_choice(cluster, request)
     if "master_user_password" in request:
-        if cluster.manage_master_user_password or request.get("manage_master_user_password"):
-            raise faults.combination(
-                "You can't specify MasterUserPassword for a cluster that has "
-                "ManageMasterUserPassword enabled."
-            )
         changes["master_user_password"] = validation.password(request["master_user_password"])
     if "port" in request:
         port = validation.port(request["port"], cluster.port)
