@@ -274,7 +274,7 @@ def test_a_managed_password_goes_with_the_cluster(aurora: AuroraModel) -> None:
     aurora.rds.create_db_cluster(**request)
     aurora.carry_out("managed")
     shown = aurora.shown("managed")
-    assert shown["MasterUserSecret"]["SecretArn"]
+    assert shown["MasterUserSecret"]["SecretStatus"] == "active"
     assert "ScalingConfigurationInfo" not in shown
     gone = aurora.rds.delete_db_cluster(DBClusterIdentifier="managed", SkipFinalSnapshot=True)["DBCluster"]
     assert gone["Status"] == "deleting"

@@ -115,14 +115,20 @@ class DBCluster(base.DBCluster):
         """Changes of the modification at the head of the work."""
         return self.work[0]["changes"] if self.work and self.work[0]["do"] == "modify" else {}
 
-    @property
-    def pending_modified_values(self) -> dict[str, JSON]:
-        """PendingModifiedValues; a password is never shown."""
+    def pending(self) -> dict[str, JSON]:
+        """Attributes that have been asked for and are not yet in force."""
         waiting = dict(self.deferred)
         for item in self.work:
             if item["do"] == "modify":
                 waiting |= item["changes"]
-        shown = {PENDING_NAMES[name]: value for name, value in waiting.items() if name in PENDING_NAMES}
+        return waiting
+
+    @property
+    def pending_modified_values(self) -> dict[str, JSON]:
+        """PendingModifiedValues; a password is never shown."""
+        shown = {
+            PENDING_NAMES[name]: value for name, value in self.pending().items() if name in PENDING_NAMES
+        }
         return shown | ({"MasterUserPassword": "****"} if "MasterUserPassword" in shown else {})
 
     # -- members
