@@ -14,6 +14,8 @@ SHORT = 12
 @pytest.mark.timeout(400)
 def test_nothing_acknowledged_is_lost_whatever_is_killed(own_aws: LocalAws) -> None:
     report = Schedule(own_aws, seed=7).run(SHORT)
-    assert report.kills.total() == SHORT
+    # the last step may kill two at once
+    assert SHORT <= report.kills.total() <= SHORT + 2
     assert report.rows > 100
     assert report.calls > 20
+    assert not report.complaints
