@@ -170,6 +170,7 @@ class _Server:
 
         keeper.stop_engines(self.state.engines_root)
         self.state.clear_sockets()
+        self.state.clear_unfinished()
         try:
             self.account = Account.load(self.state)
         except Exception as error:

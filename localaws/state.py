@@ -21,6 +21,8 @@ from localaws.engines.account import engine_account, private_folder, shared_fold
 from localaws.errors import StateError
 
 FORMAT = 1
+UNFINISHED_SECONDS = 60.0
+"""Age at which nobody writes a file any more."""
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
 OUTSIDE_IP = "203.0.113.10"
@@ -203,6 +205,14 @@ class StateDir:
         if recorded:
             shutil.rmtree(recorded["path"], ignore_errors=True)
             (self.path / "sockets.json").unlink()
+
+    def clear_unfinished(self) -> None:
+        """Remove what was being written when a process died."""
+        oldest = time.time() - UNFINISHED_SECONDS
+        for path in self.path.glob(".*.*"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file() and path.stat().st_mtime < oldest:
+                    path.unlink()
 
     def wipe(self) -> None:
         """Delete all resources and data; credentials, certificate authority, port and log stay."""

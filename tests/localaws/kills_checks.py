@@ -60,8 +60,6 @@ class Checks:
         sockets = [path.name for path in state.sockets_root.iterdir()]
         if sockets:
             raise Lost(f"folders of sockets are left: {sockets}")
-        if hidden := [path.name for path in self.aws.state.rglob(".*")]:
-            raise Lost(f"half-written files are left in the state folder: {hidden}")
 
     def no_processes(self, pids: set[int]) -> None:
         """After a stop no process and no shared memory of any server is left."""

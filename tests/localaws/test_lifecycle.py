@@ -109,3 +109,15 @@ def test_a_start_while_the_killed_server_is_still_being_cleaned_up(own_aws: Any,
         os.kill(own_aws.status()["pid"], signal.SIGKILL)
         own_aws.start()
     assert own_aws.client("sts").get_caller_identity()["Account"] == "123456789012"
+
+
+def test_what_was_being_written_at_a_kill_is_removed_at_the_next_start(own_aws: Any) -> None:
+    own_aws.state.mkdir()
+    half, fresh = own_aws.state / ".zones.json.abc123", own_aws.state / ".port.def456"
+    half.touch()
+    fresh.touch()
+    long_ago = time.time() - 3600
+    os.utime(half, (long_ago, long_ago))
+    own_aws.start()
+    assert not half.exists()
+    assert fresh.exists()

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from localaws.engines import archive, recovery, standby
-from localaws.engines.backup import copy_snapshot
+from localaws.engines.backup import copy_snapshot, unfinished
 from localaws.engines.binaries import find_postgres
 from localaws.engines.postgres import PostgresServer
 from localaws.engines.role import Upstream
@@ -361,6 +361,7 @@ class ClusterProvision:
     def discard(self, place: Place) -> None:
         """Remove a folder that nothing refers to."""
         folder = self._fleet.folder(place.id)
-        if folder.exists():
-            shutil.rmtree(folder)
+        for left in (folder, unfinished(folder)):
+            if left.exists():
+                shutil.rmtree(left)
         self._model.settle_folder(place)
