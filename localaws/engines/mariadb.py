@@ -10,21 +10,17 @@ import secrets
 import shutil
 import signal
 import socket as sockets_module
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from localaws.engines import backup, configuration, process
-from localaws.engines.account import engine_account, private_folder
+from localaws.engines.account import private_folder
 from localaws.engines.cluster import copy_tree, make_durable
 from localaws.engines.mariaprograms import MariaBinaries, run
 from localaws.engines.process import EngineFailed
 from localaws.engines.rights import ADMIN
+from localaws.engines.single import PID_NAME, SingleServer
 
-START_DEADLINE = 120.0
-STOP_DEADLINE = 30.0
-SOCKET_NAME = "mariadb.sock"
-PID_NAME = "engine.pid"
 DEFAULTS = {"max_connections": "60", "slow_query_log": "0", "long_query_time": "10"}
 """What a server gets when the caller does not say."""
 OWN = {
@@ -57,16 +53,17 @@ MASTER_RIGHTS = (
 """AWS: "Master user account privileges"."""
 
 
-class MariaServer:
+class MariaServer(SingleServer):
     """One server: `<home>/data`, its logs in `<home>/log`, our credentials in `<home>/admin.cnf` (0600)."""
 
+    title = "MariaDB"
+    socket_name = "mariadb.sock"
+    start_deadline = 120.0
+    stop_deadline = 30.0
+
     def __init__(self, home: Path, sockets: Path, *, binaries: MariaBinaries, durable: bool) -> None:
-        self.home = home
-        self.sockets = sockets
-        self.durable = durable
-        self.account = engine_account()
+        super().__init__(home, sockets, durable=durable)
         self.binaries = binaries
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def data(self) -> Path:
@@ -74,24 +71,9 @@ class MariaServer:
         return self.home / "data"
 
     @property
-    def socket(self) -> Path:
-        """The Unix socket of the running server."""
-        return self.sockets / SOCKET_NAME
-
-    @property
-    def pid(self) -> int | None:
-        """Process id of the server, when it runs."""
-        if self._process is not None:
-            return self._process.pid if self._process.poll() is None else None
-        try:
-            pid = int((self.home / PID_NAME).read_text())
-        except (FileNotFoundError, ValueError):
-            return None
-        return pid if process.works_in(pid, self.data) else None
-
-    def alive(self) -> bool:
-        """Whether the server runs."""
-        return self.pid is not None
+    def log(self) -> Path:
+        """The folder of its logs."""
+        return self.home / "log"
 
     def create(
         self,
@@ -130,7 +112,7 @@ class MariaServer:
     def _prepare_home(self) -> None:
         self.remove()
         private_folder(self.home, self.account)
-        private_folder(self.home / "log", self.account)
+        private_folder(self.log, self.account)
 
     def enter_first(self) -> None:
         """Start a server whose only user is the one that mariadb-install-db makes, and enter as that."""
@@ -168,36 +150,21 @@ class MariaServer:
         """Write the configuration that the next start takes."""
         given = {name: value for name, value in settings.items() if not DENIED.match(name)}
         safety = {} if self.durable else {"innodb_flush_method": "nosync"}
-        log = self.home / "log"
         place = {
             "datadir": str(self.data),
             "socket": str(self.socket),
-            "log_error": str(log / "mysql-error.log"),
-            "slow_query_log_file": str(log / "mysql-slowquery.log"),
-            "general_log_file": str(log / "mysql-general.log"),
+            "log_error": str(self.log / "mysql-error.log"),
+            "slow_query_log_file": str(self.log / "mysql-slowquery.log"),
+            "general_log_file": str(self.log / "mysql-general.log"),
         }
         values = DEFAULTS | given | OWN | safety | place
         lines = ["[mariadbd]", *(f"{name}={_quoted(value)}" for name, value in sorted(values.items()))]
         configuration.replace(self.home / "my.cnf", "\n".join(lines) + "\n", self.account)
 
-    def start(self) -> None:
-        """Start the server and return when it answers; what a killed one left is cleaned first."""
-        self._process = None
-        self._clear_leftovers()
-        private_folder(self.sockets, self.account)
-        command = [self.binaries.server, f"--defaults-file={self.home / 'my.cnf'}"]
-        output = self.home / "startup.log"
-        self._process = process.spawn(command, output=output, account=self.account, cwd=self.data)
-        configuration.replace(self.home / PID_NAME, f"{self._process.pid}\n", None)
-        for _ in process.polling(START_DEADLINE):
-            if self._greets():
-                return
-            if self._process.poll() is not None:
-                raise EngineFailed(f"MariaDB did not start: {self._last_words()}")
-        self.stop(immediate=True)
-        raise EngineFailed(f"MariaDB did not answer within {START_DEADLINE:.0f} s: see {self.home / 'log'}")
+    def _command(self) -> list[object]:
+        return [self.binaries.server, f"--defaults-file={self.home / 'my.cnf'}"]
 
-    def _greets(self) -> bool:
+    def _answers(self) -> bool:
         with (
             contextlib.suppress(OSError),
             sockets_module.socket(sockets_module.AF_UNIX, sockets_module.SOCK_STREAM) as client,
@@ -208,38 +175,16 @@ class MariaServer:
         return False
 
     def _last_words(self) -> str:
-        """Return the server's own explanation of why it ended."""
-        paths = (self.home / "startup.log", self.home / "log" / "mysql-error.log")
+        paths = (self.home / "startup.log", self.log / "mysql-error.log")
         texts = [path.read_text(errors="replace") for path in paths if path.exists()]
         lines = "\n".join(texts).splitlines()
         complaints = [line for line in lines if "[ERROR]" in line and "Aborting" not in line]
-        return " ".join((complaints or lines)[-3:]) or f"see {self.home / 'log'}"
-
-    def stop(self, *, immediate: bool = False) -> None:
-        """Stop the server: in order, or at once as a crash would."""
-        pid = self.pid
-        if pid is not None:
-            process.send(pid, signal.SIGKILL if immediate else signal.SIGTERM)
-            if not self._ended(pid):
-                process.kill_all_in(self.data)
-        self._process = None
-        (self.home / PID_NAME).unlink(missing_ok=True)
-
-    def _ended(self, pid: int) -> bool:
-        if self._process is None:
-            return process.wait_gone(pid, STOP_DEADLINE)
-        return any(self._process.poll() is not None for _ in process.polling(STOP_DEADLINE))
+        return " ".join((complaints or lines)[-3:]) or f"see {self.log}"
 
     def remove(self) -> None:
         """Stop the server at once and delete everything it had."""
         self.stop(immediate=True)
         erase(self.home, self.sockets)
-
-    def _clear_leftovers(self) -> None:
-        if (self.home / PID_NAME).exists():
-            process.kill_all_in(self.data)
-            (self.home / PID_NAME).unlink()
-        self.socket.unlink(missing_ok=True)
 
     def execute(self, *statements: str) -> list[list[str]]:
         """Run statements as our administrator; return the rows they print."""
@@ -285,7 +230,7 @@ class MariaServer:
     def append_log(self, line: str) -> None:
         """Add a line to the server's error log, as the part of RDS does that stands before the server."""
         now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
-        with (self.home / "log" / "mysql-error.log").open("a") as file:
+        with (self.log / "mysql-error.log").open("a") as file:
             file.write(f"{now} {line.rstrip()}\n")
 
 

@@ -210,9 +210,9 @@ class PostgresServer:
         if pid is None:
             return
         process.send(pid, signal.SIGQUIT if immediate else signal.SIGINT)
-        if not self._ended(pid, STOP_DEADLINE):
+        if not process.has_ended(self._process, pid, STOP_DEADLINE):
             process.kill_all_in(self.data)
-            self._ended(pid, STOP_DEADLINE)
+            process.has_ended(self._process, pid, STOP_DEADLINE)
         self._process = None
 
     def kill(self) -> None:
@@ -227,11 +227,6 @@ class PostgresServer:
             self._process.kill()
             self._process.wait()
             self._process = None
-
-    def _ended(self, pid: int, seconds: float) -> bool:
-        if self._process is None:
-            return process.wait_gone(pid, seconds)
-        return any(self._process.poll() is not None for _ in process.polling(seconds))
 
     def remove(self) -> None:
         """Stop the server at once and delete everything it had."""

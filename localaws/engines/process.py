@@ -76,6 +76,13 @@ def wait_gone(pid: int, seconds: float) -> bool:
     return any(not is_running(pid) for _ in polling(seconds))
 
 
+def has_ended(started: subprocess.Popen[bytes] | None, pid: int, seconds: float) -> bool:
+    """Wait until a server has ended: one that we `started`, or one that was found running."""
+    if started is None:
+        return wait_gone(pid, seconds)
+    return any(started.poll() is not None for _ in polling(seconds))
+
+
 def send(pid: int, number: signal.Signals) -> None:
     """Send a signal to a process that may have gone already."""
     with contextlib.suppress(ProcessLookupError):

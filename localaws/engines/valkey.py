@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import secrets
 import shutil
-import signal
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,15 +12,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from localaws.engines import configuration, process
-from localaws.engines.account import engine_account, private_folder
+from localaws.engines import configuration
+from localaws.engines.account import private_folder
 from localaws.engines.binaries import ValkeyBinary
-from localaws.engines.process import EngineFailed
+from localaws.engines.single import SingleServer
 
-START_DEADLINE = 60.0
-STOP_DEADLINE = 10.0
-SOCKET_NAME = "valkey.sock"
-PID_NAME = "engine.pid"
 OWN = {
     "port": "0",
     "unixsocketperm": "700",
@@ -40,44 +34,30 @@ DENIED = frozenset(
 )
 
 
-class ValkeyServer:
+class ValkeyServer(SingleServer):
     """One server: its data and log in `home`, our password in `<home>/admin` (0600).
 
     Clients enter as the user `default`, without a password unless `set_password` gives it one.
     """
 
+    title = "Valkey"
+    socket_name = "valkey.sock"
+    start_deadline = 60.0
+    stop_deadline = 10.0
+
     def __init__(self, home: Path, sockets: Path, *, binary: ValkeyBinary, durable: bool) -> None:
-        self.home = home
-        self.sockets = sockets
-        self.durable = durable
-        self.account = engine_account()
+        super().__init__(home, sockets, durable=durable)
         self.binary = binary.reachable_by(self.account)
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
-    def socket(self) -> Path:
-        """The Unix socket of the running server."""
-        return self.sockets / SOCKET_NAME
+    def data(self) -> Path:
+        """The server's files: its whole home."""
+        return self.home
 
     @property
     def log(self) -> Path:
         """The server's log file."""
         return self.home / "valkey.log"
-
-    @property
-    def pid(self) -> int | None:
-        """Process id of the server, when it runs."""
-        if self._process is not None:
-            return self._process.pid if self._process.poll() is None else None
-        try:
-            pid = int((self.home / PID_NAME).read_text())
-        except (FileNotFoundError, ValueError):
-            return None
-        return pid if process.works_in(pid, self.home) else None
-
-    def alive(self) -> bool:
-        """Whether the server runs."""
-        return self.pid is not None
 
     def create(self, settings: Mapping[str, str], *, password: str | None = None) -> None:
         """Make an empty data set and start its server; nothing is left when that fails."""
@@ -103,22 +83,8 @@ class ValkeyServer:
         lines.append(f"user default on {entrance} ~* &* {CLIENT_COMMANDS}")
         configuration.replace(self.home / "valkey.conf", "\n".join(lines) + "\n", self.account)
 
-    def start(self) -> None:
-        """Start the server and return when it answers; what a killed one left is cleaned first."""
-        self._process = None
-        self._clear_leftovers()
-        private_folder(self.sockets, self.account)
-        command = [self.binary.path, self.home / "valkey.conf"]
-        output = self.home / "startup.log"
-        self._process = process.spawn(command, output=output, account=self.account, cwd=self.home)
-        configuration.replace(self.home / PID_NAME, f"{self._process.pid}\n", None)
-        for _ in process.polling(START_DEADLINE):
-            if self._answers():
-                return
-            if self._process.poll() is not None:
-                raise EngineFailed(f"Valkey did not start: {self._last_words()}")
-        self.stop(immediate=True)
-        raise EngineFailed(f"Valkey did not answer within {START_DEADLINE:.0f} s: see {self.log}")
+    def _command(self) -> list[object]:
+        return [self.binary.path, self.home / "valkey.conf"]
 
     def _answers(self) -> bool:
         # while it loads its data the server answers with BusyLoadingError
@@ -137,21 +103,6 @@ class ValkeyServer:
             retry=Retry(NoBackoff(), 0),
         )
 
-    def stop(self, *, immediate: bool = False) -> None:
-        """Stop the server: in order, or at once as a crash would."""
-        pid = self.pid
-        if pid is not None:
-            process.send(pid, signal.SIGKILL if immediate else signal.SIGTERM)
-            if not self._ended(pid):
-                process.kill_all_in(self.home)
-        self._process = None
-        (self.home / PID_NAME).unlink(missing_ok=True)
-
-    def _ended(self, pid: int) -> bool:
-        if self._process is None:
-            return process.wait_gone(pid, STOP_DEADLINE)
-        return any(self._process.poll() is not None for _ in process.polling(STOP_DEADLINE))
-
     def remove(self) -> None:
         """Stop the server at once and delete everything it had."""
         self.stop(immediate=True)
@@ -159,12 +110,6 @@ class ValkeyServer:
             self._clear_leftovers()
             shutil.rmtree(self.home)
         shutil.rmtree(self.sockets, ignore_errors=True)
-
-    def _clear_leftovers(self) -> None:
-        if (self.home / PID_NAME).exists():
-            process.kill_all_in(self.home)
-            (self.home / PID_NAME).unlink()
-        self.socket.unlink(missing_ok=True)
 
     def _last_words(self) -> str:
         files = (self.home / "startup.log", self.log)

@@ -7,7 +7,7 @@ import functools
 import logging
 from typing import TYPE_CHECKING
 
-from localaws.engines.mariadb import PID_NAME
+from localaws.engines.single import PID_NAME
 from localaws.rds.doors import Doors
 from localaws.rds.mariadb.provision import MariaProvision
 from localaws.rds.mariadb.rules import ENGINE
