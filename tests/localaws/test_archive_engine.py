@@ -296,3 +296,19 @@ def test_a_recovery_that_fails_leaves_nothing(yard: Yard) -> None:
     with pytest.raises(EngineFailed):
         source.recover("r", None)
     assert not (yard.folder / "r").exists()
+
+
+@pytest.mark.parametrize("after_base", [False, True])
+def test_a_source_that_has_got_larger_limits_is_recovered(yard: Yard, after_base: bool) -> None:
+    source = Source.make(yard)
+    source.server.configure({"max_connections": "90"})
+    source.server.stop()
+    source.server.start()
+    if not after_base:
+        source.base = yard.folder / "later"
+        source.server.snapshot(source.base)
+    run(source.server, "INSERT INTO kept VALUES (1)")
+    archive.archive_now(source.server)
+    recovered = source.recover("smaller", None)
+    assert ids(recovered) == [1]
+    assert scalar(recovered, "SHOW max_connections") == "60"
