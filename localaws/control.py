@@ -100,7 +100,7 @@ class ControlPlane:
                     f"The change was not saved: {error.strerror or error}. Make room on the disk, then retry."
                 )
                 return faults.answer(faults.internal(call.protocol, reason), call.protocol)
-        if answer.status < 400:
+        if not _refused(answer):
             self._tell()
         return answer
 
@@ -110,7 +110,7 @@ class ControlPlane:
         # Written before it runs: a full disk must refuse the call, not forget it.
         position = self._journal.append({"kind": "call", **stamp, **head}, body) if call.repeatable else None
         answer = self._run_repeatably(call, **stamp)
-        if answer.status >= 400 or polling.found_nothing(call, answer):
+        if _refused(answer) or polling.found_nothing(call, answer):
             if position is not None:
                 self._journal.take_back(position)
         elif position is None:
@@ -249,3 +249,8 @@ class ControlPlane:
         self.checkpoint()
         with self.lock:
             self._journal.close()
+
+
+def _refused(answer: Answer) -> bool:
+    """Whether a call has changed nothing; one that failed half-way (5xx) would do so again at its replay."""
+    return 400 <= answer.status < 500

@@ -20,7 +20,7 @@ from typing import Any
 from localaws.engines.account import engine_account, private_folder, shared_folder
 from localaws.errors import StateError
 
-FORMAT = 1
+FORMAT = 2
 UNFINISHED_SECONDS = 60.0
 """Age at which nobody writes a file any more."""
 ACCOUNT_ID = "123456789012"
@@ -99,7 +99,8 @@ class StateDir:
         if found != str(FORMAT):
             raise StateError(
                 f"The state folder {self.path} has format {found or 'unknown'}; this localaws reads format "
-                f"{FORMAT}. Upgrade the course's packages, or start afresh with another --state DIR."
+                f"{FORMAT}. Use the packages that wrote it, or start afresh: move it away, or take another "
+                "--state DIR."
             )
         if not os.access(self.path, os.W_OK | os.X_OK):
             raise StateError(
