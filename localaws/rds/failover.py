@@ -30,6 +30,7 @@ LOOK_SECONDS = 2.0
 """How often a standby that runs is asked whether it still receives."""
 PATIENCE = 2
 """Looks in a row at a standby that receives nothing before the primary goes on without it."""
+PAUSE = 0.05
 FAILOVER_SECONDS = 60.0
 """How long a requested failover waits for a standby in sync."""
 
@@ -164,12 +165,14 @@ class Standbys:
     def fail_over(self, view: InstanceView) -> None:
         """Have the standby take over, as soon as it is in sync; one that has done so already counts."""
         group = self._fleet.group(view)
-        if group.start().zone == view.standby_zone:
-            return
         deadline = time.monotonic() + FAILOVER_SECONDS
-        while group.successor() is None and time.monotonic() < deadline:
+        # the primary may die while the standby is waited for: nobody else would start it then
+        while group.start().zone != view.standby_zone:
+            if group.successor() is not None or time.monotonic() > deadline:
+                group.fail_over(REQUESTED)
+                return
             self.keep(view)
-        group.fail_over(REQUESTED)
+            time.sleep(PAUSE)
 
     def report(self, view: InstanceView) -> None:
         """Tell the model of the roles that have changed, in this run or before a crash."""

@@ -19,7 +19,7 @@ from localaws.rds.accidents import SourceAway
 from localaws.rds.clusters import functions
 from localaws.rds.clusters.view import ClusterModel, ClusterView, MemberView
 from localaws.rds.clusters.work import Create, Failover, Modify, Snapshot
-from localaws.rds.failover import PATIENCE, bring_in
+from localaws.rds.failover import PATIENCE, PAUSE, bring_in
 from localaws.rds.nodes import Group, Node, NodeDown
 from localaws.rds.provision import SnapshotMissing
 
@@ -161,16 +161,21 @@ class ClusterProvision:
         primary = group.start()
         if item["target"] != primary.name:
             self._wait_in_sync(view, group, item["target"])
+            primary = group.start()
+        if item["target"] != primary.name:
             primary = group.fail_over(REQUESTED, to=item["target"])
         self._model.settle(view.place, "cluster_failed_over", writer=primary.name)
 
     def _wait_in_sync(self, view: ClusterView, group: Group, target: str | None) -> None:
         deadline = time.monotonic() + SYNC_SECONDS
         while time.monotonic() < deadline:
+            # the writer may die meanwhile: nobody else would start it then, and the target may take over
+            primary = group.start()
             node = group.nodes.get(target) if target else group.successor()
-            if node is not None and node.in_sync:
+            if node is not None and (node is primary or node.in_sync):
                 return
             self.bring_in(view)
+            time.sleep(PAUSE)
 
     def _stop(self, view: ClusterView, _: object) -> None:
         self._fleet.group(view).stop()
@@ -257,9 +262,10 @@ class ClusterProvision:
     def _leave(self, view: ClusterView, group: Group, node: Node, others: list[MemberView]) -> None:
         """Have a reader lead in the place of a writer that goes, or keep its data as the volume."""
         if any(group.nodes[each.id].exists for each in others):
-            group.start()
             self._wait_in_sync(view, group, None)
-            primary = group.fail_over(WRITER_DELETED)
+            primary = group.start()
+            if primary is node:
+                primary = group.fail_over(WRITER_DELETED)
             self._model.settle(view.place, "cluster_failed_over", writer=primary.name)
             if view.resting == "stopped":
                 group.stop()
