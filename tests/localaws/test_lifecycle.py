@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+
+from localaws.state import StateDir
 
 ENGINE = """
 import pathlib, sys, time
@@ -121,3 +125,18 @@ def test_what_was_being_written_at_a_kill_is_removed_at_the_next_start(own_aws: 
     own_aws.start()
     assert not half.exists()
     assert fresh.exists()
+
+
+def test_however_many_ask_there_is_one_folder_of_sockets(tmp_path: Path) -> None:
+    state = StateDir.open(tmp_path)
+    together = threading.Barrier(8)
+
+    def ask() -> Path:
+        together.wait()
+        return state.sockets_root
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        found = {each.result() for each in [pool.submit(ask) for _ in range(8)]}
+    assert len(found) == 1
+    state.clear_sockets()
+    assert not found.pop().exists()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from localaws.errors import LocalawsError
 from localaws.reconcile import Engine, Reconciler
 
 DEADLINE = 10.0
@@ -104,3 +106,26 @@ def test_stop_waits_for_jobs_and_stops_the_controllers() -> None:
     assert finished.is_set()
     assert controller.stopped
     assert not reconciler.submit("db", job)
+
+
+def test_an_accident_is_told_in_a_line_and_a_defect_with_its_stack(
+    reconciler: Reconciler, caplog: pytest.LogCaptureFixture
+) -> None:
+    done = threading.Semaphore(0)
+
+    def raising(error: Exception) -> Callable[[], None]:
+        def job() -> None:
+            done.release()
+            raise error
+
+        return job
+
+    assert reconciler.submit("accident", raising(LocalawsError("the server died")))
+    assert reconciler.submit("defect", raising(KeyError("oops")))
+    assert done.acquire(timeout=DEADLINE)
+    assert done.acquire(timeout=DEADLINE)
+    end = time.monotonic() + DEADLINE
+    while len(caplog.records) < 2 and time.monotonic() < end:
+        time.sleep(0.01)
+    told = {record.getMessage().split()[0]: record.exc_info is not None for record in caplog.records}
+    assert told == {"accident": False, "defect": True}
