@@ -11,10 +11,10 @@ import moto.rds.models as base
 from moto.core.utils import utcnow
 from moto.moto_api._internal import mock_random
 
-from localaws.rds import keys, lineage, versions
+from localaws.rds import lineage, versions
+from localaws.rds.agenda import Agenda
 from localaws.rds.classes import CLASSES, memory_of
 from localaws.rds.flavours import flavour
-from localaws.rds.passwords import MasterUserSecret, confirm
 from localaws.rds.work import JSON, STATUS, Item, Modify, Source
 
 _NEUTRAL_WINDOWS = {
@@ -25,28 +25,27 @@ _RESOURCE_ALPHABET = string.ascii_uppercase + string.digits
 RESTORABLE_LAG = timedelta(seconds=2)
 """How far LatestRestorableTime stays behind: an archive gets its last segment within this."""
 
-PENDING_NAMES = {
-    "allocated_storage": "AllocatedStorage",
-    "backup_retention_period": "BackupRetentionPeriod",
-    "ca_certificate_identifier": "CACertificateIdentifier",
-    "db_instance_class": "DBInstanceClass",
-    "db_instance_identifier": "DBInstanceIdentifier",
-    "enable_iam_database_authentication": "IAMDatabaseAuthenticationEnabled",
-    "engine_version": "EngineVersion",
-    "iops": "Iops",
-    "license_model": "LicenseModel",
-    "master_user_password": "MasterUserPassword",
-    "multi_az": "MultiAZ",
-    "port": "Port",
-    "storage_throughput": "StorageThroughput",
-    "storage_type": "StorageType",
-}
-"""Attributes that can be pending, and what PendingModifiedValues calls them."""
 
-
-class DBInstance(base.DBInstance):
+class DBInstance(Agenda, base.DBInstance):
     """A DB instance; what it says of itself is what the controller has settled."""
 
+    STATUSES = STATUS
+    PENDING_NAMES = {
+        "allocated_storage": "AllocatedStorage",
+        "backup_retention_period": "BackupRetentionPeriod",
+        "ca_certificate_identifier": "CACertificateIdentifier",
+        "db_instance_class": "DBInstanceClass",
+        "db_instance_identifier": "DBInstanceIdentifier",
+        "enable_iam_database_authentication": "IAMDatabaseAuthenticationEnabled",
+        "engine_version": "EngineVersion",
+        "iops": "Iops",
+        "license_model": "LicenseModel",
+        "master_user_password": "MasterUserPassword",
+        "multi_az": "MultiAZ",
+        "port": "Port",
+        "storage_throughput": "StorageThroughput",
+        "storage_type": "StorageType",
+    }
     availability_zone: str
 
     def __init__(self, backend: Any, **given: Any) -> None:
@@ -81,53 +80,7 @@ class DBInstance(base.DBInstance):
         self.group_awaits_reboot = False
         self.load_parameters()
 
-    def manage_password(self, kms_key_id: str | None) -> str:
-        """Let Secrets Manager keep a new master password, which is returned."""
-        self.master_user_secret = MasterUserSecret(self, kms_key_id)
-        self.manage_master_user_password = True
-        self.master_user_password = self.master_user_secret.password
-        return self.master_user_secret.password
-
-    # -- work and status
-
-    def queue(self, item: Item) -> None:
-        """Add an item to the work; the status tells of the item at the head."""
-        self.work.append(item)
-        self.refresh_status()
-
-    def finish(self, *kinds: str) -> Item | None:
-        """Remove the head of the work if it is of one of these kinds."""
-        if not self.work or self.work[0]["do"] not in kinds:
-            return None
-        item = self.work.pop(0)
-        self.refresh_status()
-        return item
-
-    def refresh_status(self) -> None:
-        """Work out the status from what is still to do."""
-        kinds = [item["do"] for item in self.work]
-        if self.resting_status not in ("stopped", keys.LOST):
-            self.down_since = None
-        elif self.down_since is None:
-            self.down_since = utcnow()
-        if "delete" in kinds:
-            self.status = STATUS["delete"]
-        elif self.work_changes().keys() == {"master_user_password"}:
-            self.status = "resetting-master-credentials"
-        else:
-            self.status = next((STATUS[kind] for kind in kinds if kind in STATUS), self.resting_status)
-
-    def work_changes(self) -> dict[str, JSON]:
-        """Changes of the modification at the head of the work."""
-        return self.work[0]["changes"] if self.work and self.work[0]["do"] == "modify" else {}
-
-    def pending(self) -> dict[str, JSON]:
-        """Values that are asked for and not in force yet."""
-        waiting = dict(self.deferred)
-        for item in self.work:
-            if item["do"] == "modify":
-                waiting |= item["changes"]
-        return waiting
+    # -- work
 
     def apply(self, item: Modify) -> None:
         """Let a modification that has happened take effect in the model."""
@@ -135,16 +88,6 @@ class DBInstance(base.DBInstance):
             setattr(self, name, value)
         if item["changes"].get("multi_az") is False:
             self.standby_zone = None
-
-    @property
-    def master_user_password(self) -> str | None:
-        """Password of the master user: the model keeps it to make or restore the server."""
-        return self._master_user_password
-
-    @master_user_password.setter
-    def master_user_password(self, value: str | None) -> None:
-        self._master_user_password = value
-        confirm(self, value)
 
     @property
     def archiving(self) -> bool:
@@ -256,14 +199,6 @@ class DBInstance(base.DBInstance):
         return [self.backend.default_parameter_group(*self.default_db_parameter_group_details())]
 
     # -- the response
-
-    @property
-    def pending_modified_values(self) -> dict[str, JSON]:
-        """PendingModifiedValues; a password is never shown."""
-        shown = {
-            PENDING_NAMES[name]: value for name, value in self.pending().items() if name in PENDING_NAMES
-        }
-        return shown | ({"MasterUserPassword": "****"} if "MasterUserPassword" in shown else {})
 
     @property
     def dns_name(self) -> str:

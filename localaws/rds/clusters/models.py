@@ -10,9 +10,9 @@ import moto.rds.models as base
 from moto.core.utils import utcnow
 
 from localaws.rds import versions
+from localaws.rds.agenda import Agenda
 from localaws.rds.clusters.work import STATUS, Item
 from localaws.rds.models import RESTORABLE_LAG
-from localaws.rds.passwords import MasterUserSecret, confirm
 from localaws.rds.work import JSON
 
 if TYPE_CHECKING:
@@ -23,16 +23,16 @@ HOSTED_ZONE = "Z2R2ITUGPM61AM"
 WRITER, READER = "writer", "reader"
 """Keys of `DBCluster.addresses`; a custom endpoint's is its resource identifier."""
 
-PENDING_NAMES = {
-    "db_cluster_identifier": "DBClusterIdentifier",
-    "master_user_password": "MasterUserPassword",
-    "port": "Port",
-}
 
-
-class DBCluster(base.DBCluster):
+class DBCluster(Agenda, base.DBCluster):
     """A cluster; what it says of itself is what the controller has settled."""
 
+    STATUSES = STATUS
+    PENDING_NAMES = {
+        "db_cluster_identifier": "DBClusterIdentifier",
+        "master_user_password": "MasterUserPassword",
+        "port": "Port",
+    }
     event_source_type = "db-cluster"
 
     def __init__(self, backend: Any, **given: Any) -> None:
@@ -56,25 +56,6 @@ class DBCluster(base.DBCluster):
             self.manage_password(key)
         self.refresh_status()
 
-    def manage_password(self, kms_key_id: str | None) -> str:
-        """Let Secrets Manager keep a new master password, which is returned."""
-        self.master_user_secret = MasterUserSecret(self, kms_key_id)
-        self.manage_master_user_password = True
-        self.master_user_password = self.master_user_secret.password
-        return self.master_user_secret.password
-
-    @property
-    def master_user_password(self) -> str:
-        """Password of the master user: the model keeps it to make the volume."""
-        return self._master_user_password
-
-    @master_user_password.setter
-    def master_user_password(self, value: str) -> None:
-        self._master_user_password = value
-        confirm(self, value)
-
-    # -- work and status
-
     @property
     def status(self) -> str:
         """Status of the response."""
@@ -83,53 +64,6 @@ class DBCluster(base.DBCluster):
     @status.setter
     def status(self, value: str) -> None:
         self._status = value
-
-    def queue(self, item: Item) -> None:
-        """Add an item to the work; the status tells of the item at the head."""
-        self.work.append(item)
-        self.refresh_status()
-
-    def finish(self, *kinds: str) -> Item | None:
-        """Remove the head of the work if it is of one of these kinds."""
-        if not self.work or self.work[0]["do"] not in kinds:
-            return None
-        item = self.work.pop(0)
-        self.refresh_status()
-        return item
-
-    def refresh_status(self) -> None:
-        """Work out the status from what is still to do."""
-        kinds = [item["do"] for item in self.work]
-        if self.resting_status != "stopped":
-            self.down_since = None
-        elif self.down_since is None:
-            self.down_since = utcnow()
-        if "delete" in kinds:
-            self.status = STATUS["delete"]
-        elif self.work_changes().keys() == {"master_user_password"}:
-            self.status = "resetting-master-credentials"
-        else:
-            self.status = next((STATUS[kind] for kind in kinds), self.resting_status)
-
-    def work_changes(self) -> dict[str, JSON]:
-        """Changes of the modification at the head of the work."""
-        return self.work[0]["changes"] if self.work and self.work[0]["do"] == "modify" else {}
-
-    def pending(self) -> dict[str, JSON]:
-        """Attributes that have been asked for and are not yet in force."""
-        waiting = dict(self.deferred)
-        for item in self.work:
-            if item["do"] == "modify":
-                waiting |= item["changes"]
-        return waiting
-
-    @property
-    def pending_modified_values(self) -> dict[str, JSON]:
-        """PendingModifiedValues; a password is never shown."""
-        shown = {
-            PENDING_NAMES[name]: value for name, value in self.pending().items() if name in PENDING_NAMES
-        }
-        return shown | ({"MasterUserPassword": "****"} if "MasterUserPassword" in shown else {})
 
     # -- members
 
