@@ -81,7 +81,7 @@ def modify(backend: Any, name: str, changes: list[dict[str, Any]]) -> DBParamete
     for change in changes:
         wanted.append(checked(known, change))
     for change in wanted:
-        group.parameters[change["ParameterName"]] = change
+        group.parameters[change["ParameterName"]] = group.parameters.get(change["ParameterName"], {}) | change
         backend.events.append(
             Event.of(
                 group,

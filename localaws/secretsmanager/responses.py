@@ -13,6 +13,19 @@ from localaws.secretsmanager import faults, values
 class SecretsManagerResponse(Base):
     """Secrets Manager's operations."""
 
+    def create_secret(self) -> str:
+        values.check_all_have("Key", "Tags", self._get_param("Tags"))
+        values.check_all_have("Region", "AddReplicaRegions", self._get_param("AddReplicaRegions"))
+        return super().create_secret()
+
+    def tag_resource(self) -> str:
+        values.check_all_have("Key", "Tags", self._get_param("Tags"))
+        return super().tag_resource()
+
+    def replicate_secret_to_regions(self) -> str:
+        values.check_all_have("Region", "AddReplicaRegions", self._get_param("AddReplicaRegions"))
+        return super().replicate_secret_to_regions()
+
     def put_secret_value(self) -> str:
         self._keep_managed()
         return super().put_secret_value()

@@ -35,6 +35,12 @@ def check_value(text: str | None, binary: str | None) -> None:
         raise InvalidParameterException(f"The secret value is too large. It holds up to {LARGEST} bytes.")
 
 
+def check_all_have(field: str, parameter: str, given: list[dict[str, Any]] | None) -> None:
+    """Refuse a list in whose entries a field is missing that clients do not check."""
+    if any(not each.get(field) for each in given or []):
+        raise InvalidParameterException(f"Each entry of {parameter} must have a {field}.")
+
+
 def holds(version: dict[str, Any]) -> bool:
     """Whether a version has a value."""
     return "secret_string" in version or "secret_binary" in version

@@ -325,6 +325,10 @@ def test_a_failover_needs_a_reader_and_names_a_writer(aurora: AuroraModel) -> No
         refused(aurora.rds.failover_db_cluster, **target | {"TargetDBInstanceIdentifier": "none"})[0]
         == "InvalidParameterValue"
     )
+    nowhere = {"DBClusterIdentifier": "none"}
+    assert refused(aurora.rds.failover_db_cluster, **nowhere)[0] == "DBClusterNotFoundFault"
+    code, _ = refused(aurora.rds.failover_db_cluster, **nowhere, TargetDBInstanceIdentifier="none")
+    assert code == "InvalidParameterValue"
 
 
 # -- endpoints

@@ -96,6 +96,20 @@ def test_the_same_token_is_the_same_version(secrets: Any, name: str) -> None:
         secrets.put_secret_value(SecretId=name, SecretString="other", ClientRequestToken=token)
 
 
+def test_tags_have_keys_and_replicas_regions(secrets: Any, name: str) -> None:
+    with refused("InvalidParameterException", "Key"):
+        secrets.create_secret(Name=name, SecretString="one", Tags=[{"Value": "alone"}])
+    with refused("InvalidParameterException", "Region"):
+        secrets.create_secret(
+            Name=name, SecretString="one", AddReplicaRegions=[{"KmsKeyId": "alias/aws/rds"}]
+        )
+    secrets.create_secret(Name=name, SecretString="one")
+    with refused("InvalidParameterException", "Key"):
+        secrets.tag_resource(SecretId=name, Tags=[{"Value": "alone"}])
+    with refused("InvalidParameterException", "Region"):
+        secrets.replicate_secret_to_regions(SecretId=name, AddReplicaRegions=[{}])
+
+
 def test_deletion_has_a_recovery_window(secrets: Any, name: str) -> None:
     secrets.create_secret(Name=name, SecretString="one")
     for days in (6, 31):

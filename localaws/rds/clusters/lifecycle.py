@@ -14,6 +14,7 @@ from localaws.rds.clusters.groups import check_group
 from localaws.rds.clusters.members import ClusterMember
 from localaws.rds.clusters.models import ENGINE, DBCluster
 from localaws.rds.clusters.work import Create, Delete, Failover, Snapshot, Start, Stop
+from localaws.rds.models import DBInstance
 from localaws.rds.placement import Placement
 
 QUOTA = 40
@@ -117,12 +118,11 @@ def _credentials(request: dict[str, Any], *, restored: bool) -> dict[str, Any]:
         raise faults.combination(
             "You can't specify MasterUserPassword for a cluster that has ManageMasterUserPassword enabled."
         )
+    user = request["master_username"] if restored else validation.user(request.get("master_username"))
     if not managed and not restored:
         validation.password(password)
     return {
-        "master_username": request["master_username"]
-        if restored
-        else validation.user(request.get("master_username")),
+        "master_username": user,
         "master_user_password": password or "unset-until-managed",
         "manage_master_user_password": managed,
         "master_user_secret_kms_key_id": request.get("master_user_secret_kms_key_id"),
@@ -303,6 +303,7 @@ def start(backend: Any, name: str) -> DBCluster:
 
 def fail_over(backend: Any, name: str, target: str | None) -> DBCluster:
     """Make a reader the writer: the named one, or the one of the highest promotion tier."""
+    found = _target(backend, target) if target else None
     cluster = usable(backend, name)
     readers = [each for each in cluster.members if not each.is_cluster_writer]
     if not readers:
@@ -310,7 +311,7 @@ def fail_over(backend: Any, name: str, target: str | None) -> DBCluster:
             f"Database cluster:{cluster.db_cluster_identifier} should have at least two database instances "
             "for failover"
         )
-    chosen = _target(cluster, target) if target else None
+    chosen = _reader(cluster, found) if found else None
     if chosen is None and not any(each.status == "available" for each in readers):
         raise cluster_faults.wrong_state(
             f"Database cluster:{cluster.db_cluster_identifier} should have at least two database instances "
@@ -320,12 +321,21 @@ def fail_over(backend: Any, name: str, target: str | None) -> DBCluster:
     return cluster
 
 
-def _target(cluster: DBCluster, name: str) -> ClusterMember:
-    found = next((each for each in cluster.members if each.db_instance_identifier == name.lower()), None)
+def _target(backend: Any, name: str) -> DBInstance:
+    """The instance that is to be the writer; AWS looks at it before it looks at the cluster."""
+    found: DBInstance | None = backend.databases.get(name.lower())
     if found is None:
         raise faults.invalid(f"Cannot find target instance: {name}")
-    if found.is_cluster_writer:
-        raise faults.wrong_state(f"Instance {name} is the writer of its cluster already. Name a reader.")
     if found.status != "available":
         raise faults.wrong_state(f"Instance {name} should be in valid state for failover.")
     return found
+
+
+def _reader(cluster: DBCluster, found: DBInstance) -> ClusterMember:
+    name = found.db_instance_identifier
+    member = next((each for each in cluster.members if each is found), None)
+    if member is None:
+        raise faults.invalid(f"Cannot find target instance: {name}")
+    if member.is_cluster_writer:
+        raise faults.wrong_state(f"Instance {name} is the writer of its cluster already. Name a reader.")
+    return member
