@@ -113,9 +113,12 @@ def _fetch(server: PostgresServer, archive: Path) -> list[str]:
     found = [path for path in archive.iterdir() if WAL_SEGMENT.fullmatch(path.name)]
     needed = sorted((path for path in found if path.name[8:] >= first), key=lambda path: path.name[8:])
     _expect_no_gap(needed, first)
-    for path in (*needed, *archive.glob("*.history")):
-        (place / path.name).unlink(missing_ok=True)
-        copy_file(path, place / path.name, server.account)
+    try:
+        for path in (*needed, *archive.glob("*.history")):
+            (place / path.name).unlink(missing_ok=True)
+            copy_file(path, place / path.name, server.account)
+    except FileNotFoundError as error:
+        raise EngineFailed(f"{error.filename} went while the archive was read: try again") from error
     return [path.name for path in needed]
 
 
