@@ -68,7 +68,11 @@ def random_password(
 ) -> str:
     """A random password of the wanted kinds of characters, at least one of each."""
     if not 1 <= length <= 4096:
-        raise InvalidParameterException("PasswordLength must be from 1 to 4096.")
+        bound = "greater than or equal to 1" if length < 1 else "less than or equal to 4096"
+        raise ValidationException(
+            f"1 validation error detected: Value '{length}' at 'passwordLength' failed to satisfy constraint: "
+            f"Member must have value {bound}"
+        )
     kinds = [
         "" if exclude_lowercase else string.ascii_lowercase,
         "" if exclude_uppercase else string.ascii_uppercase,

@@ -141,6 +141,8 @@ def test_random_passwords(secrets: Any) -> None:
         PasswordLength=8, ExcludeLowercase=True, ExcludeUppercase=True, ExcludePunctuation=True
     )
     assert digits["RandomPassword"].isdigit()
+    with refused("ValidationException", "less than or equal to 4096"):
+        secrets.get_random_password(PasswordLength=4097)
     with refused("InvalidParameterException", "too short"):
         secrets.get_random_password(PasswordLength=3)
 
