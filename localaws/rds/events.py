@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -170,6 +170,10 @@ class Event:
         source = getattr(resource, "event_source_type", None) or _SOURCES[resource.resource_type]
         return cls(resource.resource_id, source, message, categories, resource.arn)
 
+    def at(self, moment: str | None) -> Event:
+        """The same of an earlier moment in ISO format (UTC), where that is known."""
+        return self if moment is None else replace(self, date=datetime.fromisoformat(moment))
+
 
 def search(events: Iterable[Any], request: dict[str, Any]) -> list[Any]:
     """The events that DescribeEvents asks for; without times, those of the last 60 minutes."""
@@ -180,7 +184,7 @@ def search(events: Iterable[Any], request: dict[str, Any]) -> list[Any]:
         raise faults.invalid(f"Invalid source type: {kind}. Use one of {', '.join(CATEGORIES)}.")
     start, end = _span(request)
     categories = set(request.get("event_categories") or [])
-    return [
+    found = [
         event
         for event in events
         if (not source or event.source_identifier == source.lower())
@@ -188,6 +192,7 @@ def search(events: Iterable[Any], request: dict[str, Any]) -> list[Any]:
         and (not categories or categories & set(event.event_categories))
         and start <= event.date <= end
     ]
+    return sorted(found, key=lambda event: event.date)
 
 
 def _span(request: dict[str, Any]) -> tuple[datetime, datetime]:

@@ -183,5 +183,7 @@ class Standbys:
         reason = seen[-1].reason if seen else UNHEALTHY
         zone = group.primary.zone
         if view.standby_zone is not None and zone == view.standby_zone:
-            self._model.settle(view.place, "failed_over", zone=zone, reason=reason)
+            self._model.settle(
+                view.place, "failed_over", zone=zone, reason=reason, began=seen[-1].began if seen else None
+            )
         del group.takeovers[: len(seen)]

@@ -7,6 +7,7 @@ durably, before the primary stops waiting for that standby.
 
 from __future__ import annotations
 
+import datetime
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -88,6 +89,8 @@ class Takeover:
     primary: str
     zone: str | None
     reason: str
+    began: str
+    """When the former primary was given up, in UTC."""
 
 
 def _limits(node: Node) -> list[tuple[str, str]]:
@@ -320,6 +323,11 @@ class Group:
 
     # -- failover
 
+    @property
+    def given_up(self) -> str | None:
+        """When the former primary was given up, of a failover that the model does not know of."""
+        return self.takeovers[-1].began if self.takeovers else None
+
     def fail_over(self, reason: str, to: str | None = None) -> Node:
         """Have a standby in sync take over from the running primary; NodeDown when there is none."""
         with self.lock:
@@ -333,6 +341,7 @@ class Group:
     def _take_over(self, successor: Node, reason: str) -> Node:
         """Fence the former primary, promote, lead the clients there: the rest can wait."""
         former = self.primary
+        began = datetime.datetime.now(datetime.UTC).replace(tzinfo=None).isoformat()
         if former is not None:
             if former.server.pid is not None:
                 self._expected.add(former.server.pid)
@@ -350,7 +359,7 @@ class Group:
         self._open(successor)
         standby.unmark_in_sync(successor.server.home)
         name = former.name if former is not None else ""
-        self.takeovers.append(Takeover(name, successor.name, successor.zone, reason))
+        self.takeovers.append(Takeover(name, successor.name, successor.zone, reason, began))
         self._changed()
         return successor
 

@@ -244,7 +244,7 @@ def replication(backend: Any, *, resource_id: str, status: str, message: str) ->
         replicas.replicates(instance, status, message)
 
 
-def failed_over(backend: Any, *, resource_id: str, zone: str, reason: str) -> None:
+def failed_over(backend: Any, *, resource_id: str, zone: str, reason: str, began: str | None = None) -> None:
     """The standby of a Multi-AZ instance is the primary; a reboot with failover is done by that."""
     instance = _instance(backend, resource_id)
     if instance is None:
@@ -259,7 +259,7 @@ def failed_over(backend: Any, *, resource_id: str, zone: str, reason: str) -> No
     elif instance.resting_status in ("rebooting", "starting"):
         instance.resting_status = "available"
         instance.refresh_status()
-    _tell(instance, "failover-start")
+    backend.events.append(Event.of(instance, "failover-start").at(began))
     _tell(instance, "restarted")
     _tell(instance, "failover")
     if reason:

@@ -177,7 +177,7 @@ SETTLEMENTS: dict[str, tuple[str, ...]] = {
     "discarded": ("snapshot",),
     "promoted": ("resource_id",),
     "replication": ("resource_id", "status", "message"),
-    "failed_over": ("resource_id", "zone", "reason"),
+    "failed_over": ("resource_id", "zone", "reason", "began"),
     "backup_due": ("resource_id",),
     "backups_expired": ("resource_id",),
     "archive_discarded": ("resource_id",),
@@ -190,6 +190,7 @@ SETTLEMENTS: dict[str, tuple[str, ...]] = {
 
 `replication`: a replica's `status` is replicating, error, stopped or terminated; `message` says why or is "".
 `failed_over`: `zone` is the Availability Zone of the new primary; the standby's is the former one.
+`began` says when the former primary was given up, if that is known.
 `backup_due`: the backup window is open and the day's automated snapshot is to be taken.
 `backups_expired`: automated backups of an instance, or retained ones, are older than they are kept.
 `archive_discarded`: the archive of a resource that has no automated backups any more is gone.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from typing import Any
 
@@ -150,8 +151,13 @@ def test_a_failover_nobody_asked_for(model: ModelOnly, narrow: str) -> None:
     reason = "The primary host of the RDS Multi-AZ instance is unhealthy."
     model.settle(REGION, "crashed", resource_id=twin["DbiResourceId"])
     assert model.shown("twin")["DBInstanceStatus"] == "rebooting"
+    created = model.rds.describe_events(SourceType="db-instance")["Events"][-1]["Date"]
+    began = created.replace(tzinfo=None) - datetime.timedelta(milliseconds=1)
     for _ in range(2):
-        model.settle(REGION, "failed_over", **facts, reason=reason)
+        model.settle(REGION, "failed_over", **facts, reason=reason, began=began.isoformat())
+    told = model.rds.describe_events(SourceType="db-instance", EventCategories=["failover"])["Events"]
+    assert told[0]["Message"] == "Multi-AZ instance failover started."
+    assert told[0]["Date"].replace(tzinfo=None) == began < told[1]["Date"].replace(tzinfo=None)
     after = model.shown("twin")
     assert (after["DBInstanceStatus"], zones(after)) == ("available", ("us-east-1d", "us-east-1b"))
     assert model.told("twin").count("Multi-AZ instance failover completed") == 1

@@ -27,7 +27,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
 }
 
 
-def tell(resource: Any, key: str, **facts: object) -> None:
-    """Record one of AWS's events of a cluster or a cluster snapshot."""
+def tell(resource: Any, key: str, moment: str | None = None, /, **facts: object) -> None:
+    """Record one of AWS's events of a cluster or a cluster snapshot, of now or of an earlier moment."""
     category, message = MESSAGES[key]
-    resource.backend.events.append(Event.note(resource, message.format(**facts), [category]))
+    resource.backend.events.append(Event.note(resource, message.format(**facts), [category]).at(moment))

@@ -164,7 +164,7 @@ class ClusterProvision:
             primary = group.start()
         if item["target"] != primary.name:
             primary = group.fail_over(REQUESTED, to=item["target"])
-        self._model.settle(view.place, "cluster_failed_over", writer=primary.name)
+        self._model.settle(view.place, "cluster_failed_over", writer=primary.name, began=group.given_up)
 
     def _wait_in_sync(self, view: ClusterView, group: Group, target: str | None) -> None:
         deadline = time.monotonic() + SYNC_SECONDS
@@ -266,7 +266,7 @@ class ClusterProvision:
             primary = group.start()
             if primary is node:
                 primary = group.fail_over(WRITER_DELETED)
-            self._model.settle(view.place, "cluster_failed_over", writer=primary.name)
+            self._model.settle(view.place, "cluster_failed_over", writer=primary.name, began=group.given_up)
             if view.resting == "stopped":
                 group.stop()
             return
@@ -285,9 +285,10 @@ class ClusterProvision:
         due = [each for each in view.members if each.should_run]
         if due and view.resting != "stopped" and any(node.exists for node in group.nodes.values()):
             primary = group.start()
+            began = group.given_up
             del group.takeovers[:]
             if primary.name != view.writer_id:
-                self._model.settle(view.place, "cluster_failed_over", writer=primary.name)
+                self._model.settle(view.place, "cluster_failed_over", writer=primary.name, began=began)
             member = view.member(primary.name)
             if member is not None and (member.resting != "available" or member.id not in self._fleet.ready):
                 self._announce(member, primary)

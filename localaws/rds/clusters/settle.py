@@ -83,7 +83,7 @@ def cluster_modified(backend: Any, *, resource_id: str, addresses: dict[str, str
         member.share(cluster)
 
 
-def cluster_failed_over(backend: Any, *, resource_id: str, writer: str) -> None:
+def cluster_failed_over(backend: Any, *, resource_id: str, writer: str, began: str | None = None) -> None:
     """Another member is the writer now, because it was asked for or the former one has died."""
     cluster = _cluster(backend, resource_id)
     if cluster is None:
@@ -100,7 +100,7 @@ def cluster_failed_over(backend: Any, *, resource_id: str, writer: str) -> None:
         return
     same = former is not None and former.availability_zone == present.availability_zone
     name = present.db_instance_identifier
-    tell(cluster, "failover-started", where="same" if same else "cross", instance=name)
+    tell(cluster, "failover-started", began, where="same" if same else "cross", instance=name)
     tell(cluster, "failover-completed", instance=name)
 
 
