@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from localaws.addresses import Addresses
+    from collections.abc import Callable
+
+    from localaws.addresses import Address, Addresses
     from localaws.certificates import CertificateAuthority
     from localaws.cloudwatch.sampler import Sampler
     from localaws.control import ControlPlane
     from localaws.network import Network
     from localaws.reconcile import Reconciler
-    from localaws.relay import Front
+    from localaws.relay import Endpoint, Front
+
+ATTEMPTS = 3
+"""Another program may take an address between its claim and its use."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,21 @@ class Runtime:
         runtime.sampler.start()
         control.subscribe(runtime.reconciler.wake)
         return runtime
+
+    def listen(self, name: str, port: int, describe: Callable[[Address], Endpoint]) -> Address:
+        """Open an endpoint at an address that it claims, and return the address."""
+        from localaws.relay.front import EndpointError
+
+        for attempt in range(1, ATTEMPTS + 1):
+            address = self.addresses.claim(name, port)
+            try:
+                self.front.open(describe(address))
+                return address
+            except EndpointError:
+                self.addresses.release(name)
+                if attempt == ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable")
 
     def end(self) -> None:
         """Stop the sampler, then the reconciler with the controllers and their engines, then the front."""

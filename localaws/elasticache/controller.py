@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_ATTEMPTS = 3
-
 
 class CacheController:
     """The reconciler's controller of ElastiCache."""
@@ -148,21 +146,11 @@ class CacheController:
 
     def _open(self, view: ClusterView, server: ValkeyServer) -> Address:
         uid = view.place.uid
-        if uid in self._addresses:
-            return self._addresses[uid]
-        for attempt in range(1, _ATTEMPTS + 1):
-            address = self._runtime.addresses.claim(uid, view.port)
-            try:
-                self._runtime.front.open(self._endpoint(view, server, address))
-            except EndpointError:
-                # another program took the address between its claim and its use
-                self._runtime.addresses.release(uid)
-                if attempt == _ATTEMPTS:
-                    raise
-            else:
-                self._addresses[uid] = address
-                break
-        return address
+        if uid not in self._addresses:
+            self._addresses[uid] = self._runtime.listen(
+                uid, view.port, lambda address: self._endpoint(view, server, address)
+            )
+        return self._addresses[uid]
 
     def _endpoint(self, view: ClusterView, server: ValkeyServer, address: Address) -> Endpoint:
         certificate = None

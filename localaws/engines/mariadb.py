@@ -16,7 +16,7 @@ from pathlib import Path
 from localaws.engines import backup, configuration, process
 from localaws.engines.account import private_folder
 from localaws.engines.cluster import copy_tree, make_durable
-from localaws.engines.mariaprograms import MariaBinaries, run
+from localaws.engines.mariaprograms import MariaBinaries
 from localaws.engines.process import EngineFailed
 from localaws.engines.rights import ADMIN
 from localaws.engines.single import PID_NAME, SingleServer
@@ -196,7 +196,7 @@ class MariaServer(SingleServer):
             "--raw",
             "--skip-column-names",
         ]
-        done = run(command, None, cwd=self.home, words=";\n".join(statements) + ";\n")
+        done = process.run(command, None, cwd=self.home, words=";\n".join(statements) + ";\n")
         if done.returncode:
             raise EngineFailed(f"MariaDB refused a statement of ours: {done.stderr.strip()}")
         return [line.split("\t") for line in done.stdout.splitlines()]

@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from localaws.engines.account import Account
 from localaws.engines.binaries import EngineMissing
-from localaws.engines.process import server_environment
 
 VARIABLE = "LOCALAWS_MARIADB_BIN"
 PROGRAMS = {
@@ -68,21 +66,3 @@ def required() -> MariaBinaries:
     if found is None:
         raise EngineMissing(f"no mariadbd here: install mariadb-server, or name its folder in {VARIABLE}")
     return found
-
-
-def run(
-    command: list[object], account: Account | None, *, cwd: Path, words: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """Run one of the programs, under the account if there is one, with a clean environment."""
-    return subprocess.run(
-        [str(word) for word in command],
-        input=words,
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env=server_environment(),
-        user=None if account is None else account.uid,
-        group=None if account is None else account.gid,
-        extra_groups=None if account is None else [],
-    )

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
-import os
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from localaws.engines.account import engine_account, private_folder
 from localaws.engines.backup import folder_at_once
+from localaws.engines.cache import made_once
 from localaws.engines.cluster import copy_tree
 from localaws.engines.mariadb import OWN, MariaServer
-from localaws.engines.mariaprograms import MariaBinaries, run
-from localaws.engines.process import EngineFailed
+from localaws.engines.mariaprograms import MariaBinaries
+from localaws.engines.process import EngineFailed, run
 
 VARIABLES = (
     "SELECT JSON_OBJECT('name', LOWER(variable_name), 'type', variable_type, 'fixed', read_only, "
@@ -49,28 +44,13 @@ class MariaTemplate:
 
 def template_for(binaries: MariaBinaries) -> MariaTemplate:
     """Return the template of these programs; a user's first call on a machine makes it (two seconds)."""
-    root = private_folder(platformdirs.user_cache_path("localaws", appauthor=False))
     recipe = f"{binaries.server} {binaries.server.stat().st_mtime_ns} {VARIABLES} {sorted(OWN.items())}"
     digest = hashlib.sha256(recipe.encode()).hexdigest()[:12]
-    template = MariaTemplate(root / f"mariadb-{binaries.version}-{digest}")
-    if not template.folder.exists():
-        with _only_one(template.folder.with_suffix(".lock")):
-            if not template.folder.exists():
-                _build(template, binaries)
-    return template
+    name = f"mariadb-{binaries.version}-{digest}"
+    return MariaTemplate(made_once(name, lambda folder: _build(folder, binaries)))
 
 
-@contextlib.contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _build(template: MariaTemplate, binaries: MariaBinaries) -> None:
+def _build(target: Path, binaries: MariaBinaries) -> None:
     account = engine_account()
     with tempfile.TemporaryDirectory(prefix="la-") as name:
         workshop = private_folder(Path(name), account)
@@ -84,7 +64,7 @@ def _build(template: MariaTemplate, binaries: MariaBinaries) -> None:
             rows = [json.loads(row) for (row,) in server.execute(VARIABLES)]
         finally:
             server.stop()
-        with folder_at_once(template.folder, None, durable=False) as made:
+        with folder_at_once(target, None, durable=False) as made:
             copy_tree(server.data, made / "data", None)
             (made / "variables.json").write_text(json.dumps(rows))
 

@@ -48,6 +48,24 @@ def spawn(
         os.close(descriptor)
 
 
+def run(
+    command: Sequence[object], account: Account | None, *, cwd: Path, words: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, under the account if there is one, with a clean environment."""
+    return subprocess.run(
+        [str(word) for word in command],
+        input=words,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env=server_environment(),
+        user=None if account is None else account.uid,
+        group=None if account is None else account.gid,
+        extra_groups=None if account is None else [],
+    )
+
+
 def server_environment() -> dict[str, str]:
     """The few variables a server may see: never the user's credentials or PG* settings."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}

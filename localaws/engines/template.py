@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
-import os
 import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from localaws.engines.account import Account, engine_account, private_folder
 from localaws.engines.binaries import PostgresBinaries
+from localaws.engines.cache import made_once
 from localaws.engines.cluster import WAL_SEGMENT, copy_tree, make_durable
 from localaws.engines.controlfile import ControlFile
-from localaws.engines.process import EngineFailed, server_environment
+from localaws.engines.process import EngineFailed, run
 from localaws.engines.rights import ADMIN, template_statements
 
 LIBRARIES = ("pg_stat_statements", "auto_explain")
@@ -56,39 +51,14 @@ class Template:
 
 def template_for(binaries: PostgresBinaries) -> Template:
     """Return the template of these binaries; a user's first call on a machine makes it (about a second)."""
-    root = _cache()
     statements = template_statements(binaries.major)
     recipe = "\n".join([str(binaries.bin), *_initdb_options(binaries), *statements])
     digest = hashlib.sha256(recipe.encode()).hexdigest()[:12]
-    template = Template(root / f"postgres-{binaries.version}-{digest}")
-    if not template.folder.exists():
-        with _only_one(template.folder.with_suffix(".lock")):
-            if not template.folder.exists():
-                _build(template, binaries, statements)
-    return template
+    name = f"postgres-{binaries.version}-{digest}"
+    return Template(made_once(name, lambda folder: _build(folder, binaries, statements)))
 
 
-def _cache() -> Path:
-    folder = platformdirs.user_cache_path("localaws", appauthor=False)
-    try:
-        return private_folder(folder)
-    except OSError as error:
-        raise EngineFailed(
-            f"{folder} cannot be used ({error.strerror}): set XDG_CACHE_HOME to a folder you can write to"
-        ) from error
-
-
-@contextlib.contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _build(template: Template, binaries: PostgresBinaries, statements: list[str]) -> None:
+def _build(folder: Path, binaries: PostgresBinaries, statements: list[str]) -> None:
     account = engine_account()
     with tempfile.TemporaryDirectory(prefix="localaws-template-") as name:
         workshop = private_folder(Path(name), account)
@@ -97,7 +67,7 @@ def _build(template: Template, binaries: PostgresBinaries, statements: list[str]
         _initialise(workshop, runnable, account, password)
         _furnish(workshop, runnable, account, statements)
         _drop_spare_wal(workshop / "data", runnable)
-        _keep(template.folder, workshop, password)
+        _keep(folder, workshop, password)
 
 
 def _initdb_options(binaries: PostgresBinaries) -> list[str]:
@@ -158,18 +128,7 @@ def _has_library(binaries: PostgresBinaries, name: str) -> bool:
 
 
 def _run(command: list[str], account: Account | None, folder: Path, script: str = "") -> None:
-    done = subprocess.run(
-        command,
-        input=script,
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env=server_environment(),
-        user=None if account is None else account.uid,
-        group=None if account is None else account.gid,
-        extra_groups=None if account is None else [],
-        check=False,
-    )
+    done = run(command, account, cwd=folder, words=script)
     if done.returncode != 0:
         complaint = (done.stderr.strip() or done.stdout.strip())[-2000:]
         raise EngineFailed(f"{Path(command[0]).name} could not make a database cluster: {complaint}")

@@ -9,13 +9,9 @@ from localaws.addresses import Address
 from localaws.rds.tokens import Audience, Tokens
 from localaws.rds.view import Model, Place
 from localaws.relay import Endpoint, Kind
-from localaws.relay.front import EndpointError
 
 if TYPE_CHECKING:
     from localaws.runtime import Runtime
-
-ATTEMPTS = 3
-"""Another program may take an address between its claim and its use."""
 
 
 class Server(Protocol):
@@ -72,25 +68,15 @@ class Doors:
             self._runtime.front.update(name, force_tls=view.force_ssl)
             self._runtime.front.retarget(name, None if reason else server.socket, reason=reason)
             return address
-        address = self._listen(view, server, address, reason)
+        address = self._runtime.listen(
+            name, view.port, lambda address: self._endpoint(view, server, address, reason)
+        )
         self._open[name] = (address, view.dns_name)
         return address
 
     def reserve(self, view: Described) -> Address:
         """Return where the endpoint of a stopped instance will listen."""
         return self._runtime.addresses.claim(view.place.id, view.port)
-
-    def _listen(self, view: Described, server: Server, address: Address, reason: str) -> Address:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                self._runtime.front.open(self._endpoint(view, server, address, reason))
-                return address
-            except EndpointError:
-                self._runtime.addresses.release(view.place.id)
-                if attempt == ATTEMPTS:
-                    raise
-                address = self._runtime.addresses.claim(view.place.id, view.port)
-        raise AssertionError("unreachable")
 
     def _endpoint(self, view: Described, server: Server, address: Address, reason: str) -> Endpoint:
         certificate = self._runtime.certificates.issue(

@@ -7,11 +7,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from localaws.rds.clusters.view import ClusterModel, ClusterView, EndpointView
-from localaws.rds.doors import ATTEMPTS
 from localaws.rds.tokens import Audience, Tokens
 from localaws.rds.view import Model, Place
 from localaws.relay import Endpoint, Server
-from localaws.relay.front import EndpointError
 
 if TYPE_CHECKING:
     from localaws.addresses import Address
@@ -88,18 +86,12 @@ class ClusterDoors:
     def _listen(self, view: ClusterView, endpoint: EndpointView) -> str:
         name = _name(view.place.id, endpoint.key)
         address = self._runtime.addresses.claim(name, view.port)
-        for attempt in range(1, ATTEMPTS + 1):
-            if self._open.get(name) == (address, endpoint.dns_name):
-                break
-            try:
-                self._runtime.front.open(self._endpoint(view, endpoint, address))
-                self._open[name] = (address, endpoint.dns_name)
-                self._led.pop(name, None)
-            except EndpointError:
-                self._runtime.addresses.release(name)
-                if attempt == ATTEMPTS:
-                    raise
-                address = self._runtime.addresses.claim(name, view.port)
+        if self._open.get(name) != (address, endpoint.dns_name):
+            address = self._runtime.listen(
+                name, view.port, lambda address: self._endpoint(view, endpoint, address)
+            )
+            self._open[name] = (address, endpoint.dns_name)
+            self._led.pop(name, None)
         return address.address
 
     def _endpoint(self, view: ClusterView, endpoint: EndpointView, address: Address) -> Endpoint:
