@@ -80,6 +80,10 @@ class ClusterController:
 
     def _look_at(self, view: ClusterView) -> None:
         place, group = view.place, self.fleet.known(view.place.id)
+        ending = view.item is not None and view.item["do"] in ("stop", "delete")
+        if group is not None and view.resting != "stopped" and not ending:
+            # at once: whoever works on the cluster may need long
+            self._note_down(view, group)
         if group is None or self._needs(view, group):
             self._reconciler.submit(place.id, functools.partial(self._attend, place))
         if group is not None and self._provision.lacks(view, group):
@@ -136,7 +140,7 @@ class ClusterController:
         if view is None or view.resting == "failed":
             return
         self.fleet.hold_down(view)
-        self._note_down(view)
+        self._note_down(view, self.fleet.group(view))
         try:
             self._provision.run(view)
         except NodeDown as error:
@@ -183,12 +187,12 @@ class ClusterController:
             reason = str(error) or type(error).__name__
             self._model.settle(member.place, "failed", do=member.do, status=status, reason=reason)
 
-    def _note_down(self, view: ClusterView) -> None:
+    def _note_down(self, view: ClusterView, group: Group) -> None:
         """Tell of the members whose servers have died."""
-        group = self.fleet.group(view)
         for member in view.members:
+            node = group.nodes.get(member.id)
             idle = member.resting == "available" and member.item is None
-            if idle and not group.nodes[member.id].server.alive():
+            if idle and node is not None and not node.server.alive():
                 self.fleet.ready.discard(member.id)
                 self._model.settle(member.place, "crashed")
 
