@@ -6,14 +6,21 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from .fix_rds_model import ModelOnly
+
+DEADLINE = 60.0
 
 
 @dataclass
@@ -77,3 +84,33 @@ def own_aws(tmp_path: Path) -> Iterator[LocalAws]:
     local = LocalAws(tmp_path / "a state")
     yield local
     local.remove()
+
+
+@pytest.fixture(scope="module")
+def fast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    """A localaws that looks every second."""
+    local = LocalAws(tmp_path_factory.mktemp("fast") / "state")
+    local.run("start", LOCALAWS_SAMPLE_SECONDS="1")
+    yield local
+    local.remove()
+
+
+@pytest.fixture
+def model() -> Iterator[ModelOnly]:
+    """RDS's API over the model alone."""
+    from .fix_rds_model import running_model
+
+    with running_model() as running:
+        yield running
+
+
+def code_of(caught: pytest.ExceptionInfo[ClientError]) -> str:
+    return str(caught.value.response["Error"]["Code"])
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Return once the condition holds; fails at the deadline."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, "the deadline has passed"
+        time.sleep(0.02)

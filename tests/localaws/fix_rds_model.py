@@ -18,6 +18,7 @@ from moto.rds.models import rds_backends
 
 import localaws.rds
 import localaws.secretsmanager
+from localaws.rds import chores
 from localaws.rds.settle import SETTLEMENTS
 
 REGION = "us-east-1"
@@ -150,3 +151,25 @@ def refused(call: Any, **request: Any) -> tuple[str, str]:
         call(**request)
     error = caught.value.response["Error"]
     return error["Code"], error["Message"]
+
+
+def do_chores(model: ModelOnly) -> list[str]:
+    """Settle what has become due, as the controller does; the names of what it was."""
+    now = model.now().replace(tzinfo=None)
+    found = list(chores.due(model.backend(), now))
+    for name, resource_id in found:
+        model.settle(REGION, name, resource_id=resource_id)
+    for name in list(model.backend().databases):
+        model.carry_out(name)
+    return [name for name, _ in found]
+
+
+def automated(model: ModelOnly, name: str = "shop") -> list[str]:
+    found = model.rds.describe_db_snapshots(DBInstanceIdentifier=name, SnapshotType="automated")
+    return [each["DBSnapshotIdentifier"] for each in found["DBSnapshots"]]
+
+
+def snapshot(model: ModelOnly, source: str, name: str, **request: Any) -> dict[str, Any]:
+    model.rds.create_db_snapshot(DBInstanceIdentifier=source, DBSnapshotIdentifier=name, **request)
+    model.carry_out(source)
+    return dict(model.rds.describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"][0])

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,15 +17,6 @@ from localaws.cloudwatch import rules
 from localaws.cloudwatch.evaluation import Datum, evaluate
 from tests.localaws.conftest import LocalAws
 from tests.localaws.fix_rds import PublicNetwork, available, connect, eventually
-
-
-@pytest.fixture(scope="module")
-def fast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    """A localaws that looks every second."""
-    local = LocalAws(tmp_path_factory.mktemp("fast") / "state")
-    local.run("start", LOCALAWS_SAMPLE_SECONDS="1")
-    yield local
-    local.remove()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,6 @@ from tests.localaws.conftest import LocalAws
 from tests.localaws.fix_rds import PublicNetwork, available, connect, eventually
 
 GROUP, STREAM = "/aws/rds/instance/talker/postgresql", "talker.0"
-
-
-@pytest.fixture(scope="module")
-def fast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    local = LocalAws(tmp_path_factory.mktemp("fast") / "state")
-    local.run("start", LOCALAWS_SAMPLE_SECONDS="1")
-    yield local
-    local.remove()
 
 
 def messages(aws: LocalAws, pattern: str) -> list[str]:

@@ -6,7 +6,6 @@ import datetime
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +21,6 @@ from tests.localaws.fix_rds import PublicNetwork, available, connect, eventually
 
 NOW = datetime.datetime.now(datetime.UTC).replace(second=0, microsecond=0)
 START, END = NOW - datetime.timedelta(minutes=10), NOW + datetime.timedelta(minutes=10)
-
-
-@pytest.fixture(scope="module")
-def fast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    """A localaws that looks every second."""
-    local = LocalAws(tmp_path_factory.mktemp("fast") / "state")
-    local.run("start", LOCALAWS_SAMPLE_SECONDS="1")
-    yield local
-    local.remove()
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,9 +13,10 @@ from botocore.exceptions import ClientError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from .conftest import code_of, eventually
+
 pytestmark = pytest.mark.engine
 
-DEADLINE = 60.0
 NEVER = Retry(NoBackoff(), 0)
 TOKEN = "correct-horse-battery"
 
@@ -93,17 +93,6 @@ class Lab:
 def endpoint_of(cluster: dict[str, Any]) -> dict[str, Any]:
     endpoint: dict[str, Any] = cluster["CacheNodes"][0]["Endpoint"]
     return endpoint
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, "the deadline has passed"
-        time.sleep(0.02)
-
-
-def code_of(caught: pytest.ExceptionInfo[ClientError]) -> str:
-    return str(caught.value.response["Error"]["Code"])
 
 
 @pytest.fixture(scope="module")

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from .fix_rds_model import REGION, ModelOnly, refused, running_model
-
-
-@pytest.fixture
-def model() -> Iterator[ModelOnly]:
-    with running_model() as running:
-        yield running
+from .fix_rds_model import REGION, ModelOnly, refused
 
 
 @pytest.fixture

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from localaws.rds import chores
-
-from .fix_rds_model import REGION, START, ModelOnly, refused, running_model
-
-
-@pytest.fixture
-def model() -> Iterator[ModelOnly]:
-    with running_model() as running:
-        yield running
+from .fix_rds_model import REGION, START, ModelOnly, automated, do_chores, refused
 
 
 @pytest.fixture
@@ -30,22 +21,6 @@ def shop(model: ModelOnly) -> dict[str, Any]:
 def backups(model: ModelOnly, region: str = REGION, **request: Any) -> list[dict[str, Any]]:
     answer = model.client("rds", region).describe_db_instance_automated_backups(**request)
     return list(answer["DBInstanceAutomatedBackups"])
-
-
-def automated(model: ModelOnly, name: str = "shop") -> list[str]:
-    found = model.rds.describe_db_snapshots(DBInstanceIdentifier=name, SnapshotType="automated")
-    return [each["DBSnapshotIdentifier"] for each in found["DBSnapshots"]]
-
-
-def do_chores(model: ModelOnly) -> list[str]:
-    """Settle what has become due, as the controller does; the names of what it was."""
-    now = model.now().replace(tzinfo=None)
-    found = list(chores.due(model.backend(), now))
-    for name, resource_id in found:
-        model.settle(REGION, name, resource_id=resource_id)
-    for name in list(model.backend().databases):
-        model.carry_out(name)
-    return [name for name, _ in found]
 
 
 # -- automated backups

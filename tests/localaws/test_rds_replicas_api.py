@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from .fix_rds_model import ModelOnly, refused, running_model
+from .fix_rds_model import ModelOnly, refused
 
 WEST = "us-west-2"
-
-
-@pytest.fixture
-def model() -> Iterator[ModelOnly]:
-    with running_model() as running:
-        yield running
 
 
 @pytest.fixture

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from .fix_rds_model import REGION, ModelOnly, refused, running_model
+from .fix_rds_model import REGION, ModelOnly, automated, refused, snapshot
 
 WEST = "us-west-2"
-
-
-@pytest.fixture
-def model() -> Iterator[ModelOnly]:
-    with running_model() as running:
-        yield running
 
 
 @pytest.fixture
@@ -24,17 +17,6 @@ def shop(model: ModelOnly) -> dict[str, Any]:
     model.create("shop")
     model.pass_time(minutes=10)
     return model.shown("shop")
-
-
-def automated(model: ModelOnly, name: str = "shop") -> list[str]:
-    found = model.rds.describe_db_snapshots(DBInstanceIdentifier=name, SnapshotType="automated")
-    return [each["DBSnapshotIdentifier"] for each in found["DBSnapshots"]]
-
-
-def snapshot(model: ModelOnly, source: str, name: str, **request: Any) -> dict[str, Any]:
-    model.rds.create_db_snapshot(DBInstanceIdentifier=source, DBSnapshotIdentifier=name, **request)
-    model.carry_out(source)
-    return dict(model.rds.describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"][0])
 
 
 def finish_copy(model: ModelOnly, name: str, region: str = REGION) -> dict[str, Any]:

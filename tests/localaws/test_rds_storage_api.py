@@ -2,37 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
-import pytest
-
-from localaws.rds import chores
-
-from .fix_rds_model import REGION, ModelOnly, refused, running_model
-
-
-@pytest.fixture
-def model() -> Iterator[ModelOnly]:
-    with running_model() as running:
-        yield running
-
-
-def do_chores(model: ModelOnly) -> list[str]:
-    """Settle what has become due, as the controller does; the names of what it was."""
-    now = model.now().replace(tzinfo=None)
-    found = list(chores.due(model.backend(), now))
-    for name, resource_id in found:
-        model.settle(REGION, name, resource_id=resource_id)
-    for name in list(model.backend().databases):
-        model.carry_out(name)
-    return [name for name, _ in found]
-
-
-def snapshot(model: ModelOnly, source: str, name: str, **request: Any) -> dict[str, Any]:
-    model.rds.create_db_snapshot(DBInstanceIdentifier=source, DBSnapshotIdentifier=name, **request)
-    model.carry_out(source)
-    return dict(model.rds.describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"][0])
+from .fix_rds_model import REGION, ModelOnly, do_chores, refused, snapshot
 
 
 def test_a_key_that_is_disabled_takes_the_database_along(model: ModelOnly) -> None:

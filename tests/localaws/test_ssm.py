@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from .conftest import code_of, eventually
+
 REMOTE = "AWS-StartPortForwardingSessionToRemoteHost"
-DEADLINE = 30.0
 
 
 @dataclass
@@ -57,17 +57,6 @@ def listens(port: int) -> bool:
     except ConnectionRefusedError:
         return False
     return True
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, "the deadline has passed"
-        time.sleep(0.02)
-
-
-def code_of(caught: pytest.ExceptionInfo[ClientError]) -> str:
-    return str(caught.value.response["Error"]["Code"])
 
 
 def test_a_session_listens_until_it_is_terminated(fleet: Fleet) -> None:
