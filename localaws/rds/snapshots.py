@@ -102,7 +102,7 @@ def copy(backend: Any, source_id: str, target_id: str, request: dict[str, Any]) 
     _check_room(backend, target_id)
     key = request.get("kms_key_id")
     key = keys.resolve(backend, key) if key else None
-    source = find(backend, source_id)
+    source = _copied(backend, source_id)
     _check_copy(backend, source, key)
     tags = validation.tags(request.get("tags")) or (source.tags if request.get("copy_tags") else [])
     target = DBSnapshot(
@@ -115,6 +115,18 @@ def copy(backend: Any, source_id: str, target_id: str, request: dict[str, Any]) 
     backend.database_snapshots[target_id] = target
     tell_copy(target, "start")
     return target
+
+
+def _copied(backend: Any, name: str) -> DBSnapshot:
+    try:
+        return find(backend, name)
+    except DBSnapshotNotFoundFault:
+        if name.startswith("arn:"):
+            raise
+        raise RDSClientError(
+            "DBSnapshotNotFoundFault",
+            f"DBSnapshot {name} not found in {backend.region_name}. Name one of another Region by its ARN.",
+        ) from None
 
 
 def _check_copy(backend: Any, source: DBSnapshot, key: str | None) -> None:

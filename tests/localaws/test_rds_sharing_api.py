@@ -107,6 +107,8 @@ def test_copies_across_regions(model: ModelOnly) -> None:
         "TargetDBSnapshotIdentifier": "away",
         "SourceRegion": "us-east-1",
     }
+    code, message = refused(west.copy_db_snapshot, **request | {"SourceDBSnapshotIdentifier": "taken"})
+    assert (code, "its ARN" in message) == ("DBSnapshotNotFound", True)
     assert refused(west.copy_db_snapshot, **request)[0] == "InvalidParameterCombination"
     assert refused(west.copy_db_snapshot, **request, KmsKeyId=taken["KmsKeyId"])[0] == (
         "KMSKeyNotAccessibleFault"
