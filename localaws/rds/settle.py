@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from moto.core.utils import utcnow
-
-from localaws.rds import backups, deletion, growth, keys, replicas, snapshots
+from localaws.rds import backups, deletion, growth, keys, replicas, settle_backups
 from localaws.rds.backups import announce_backup
 from localaws.rds.events import Event
+from localaws.rds.settle_backups import instance_of, snapshot_of, tell
 
 
 def created(backend: Any, *, resource_id: str, address: str, port: int, engine_version: str) -> None:
     """The server of a new instance runs and its endpoint answers."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is None:
         return
     item = instance.work[0] if instance.work else None
@@ -26,43 +25,28 @@ def created(backend: Any, *, resource_id: str, address: str, port: int, engine_v
     _place(instance, address, port)
     if instance.finish("create", "restore", "replicate", "recover") is None:
         return
-    _tell(instance, "created")
+    tell(instance, "created")
     if item is not None and item["do"] == "replicate":
-        _tell(instance, "replicating")
+        tell(instance, "replicating")
     if item is not None and item["do"] == "recover":
         facts = {"source": instance.recovered_from, "target": instance.db_instance_identifier}
-        _tell(instance, "recovered-from", **facts)
+        tell(instance, "recovered-from", **facts)
     if item is not None and item["do"] == "restore":
-        source = _snapshot(backend, item["snapshot"])
-        _tell(instance, "restored", snapshot=source.db_snapshot_identifier if source else item["snapshot"])
+        source = snapshot_of(backend, item["snapshot"])
+        tell(instance, "restored", snapshot=source.db_snapshot_identifier if source else item["snapshot"])
     announce_backup(instance)
-
-
-def snapshot_taken(backend: Any, *, resource_id: str, snapshot: str) -> None:
-    """The data of an instance are in the snapshot's folder."""
-    instance, found = _instance(backend, resource_id), _snapshot(backend, snapshot)
-    if instance is not None and instance.work and instance.work[0].get("snapshot") == snapshot:
-        instance.finish("snapshot")
-        if found is not None and found.snapshot_type == "automated":
-            instance.backed_up = utcnow()
-            _tell(instance, "backup-finish")
-    if found is None:
-        backend.discard(snapshot)
-    elif found.status == "creating":
-        found.complete()
-        _tell(found, f"{found.snapshot_type}-finish")
 
 
 def configured(backend: Any, *, resource_id: str) -> None:
     """The server has read its new configuration."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is not None:
         instance.finish("configure")
 
 
 def modified(backend: Any, *, resource_id: str, address: str, port: int) -> None:
     """The server and its endpoint have the modification at the head of the work."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is None or not instance.work or instance.work[0]["do"] != "modify":
         return
     item = instance.work[0]
@@ -84,48 +68,48 @@ def modified(backend: Any, *, resource_id: str, address: str, port: int) -> None
     announce_backup(instance)
     if instance.db_instance_identifier != before:
         backend.databases[instance.db_instance_identifier] = backend.databases.pop(before)
-        _tell(instance, "renamed", old=before, new=instance.db_instance_identifier)
+        tell(instance, "renamed", old=before, new=instance.db_instance_identifier)
 
 
 def rebooted(backend: Any, *, resource_id: str) -> None:
     """The server has been restarted."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is not None and instance.finish("reboot"):
-        _tell(instance, "shutdown")
-        _tell(instance, "restarted")
+        tell(instance, "shutdown")
+        tell(instance, "restarted")
 
 
 def stopped(backend: Any, *, resource_id: str) -> None:
     """The server is down because it was asked to be."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is not None and instance.work and instance.work[0]["do"] == "stop":
         if instance.resting_status != keys.LOST:
             instance.resting_status = "stopped"
-            _tell(instance, "stopped")
+            tell(instance, "stopped")
         instance.finish("stop")
 
 
 def started(backend: Any, *, resource_id: str, address: str, port: int) -> None:
     """The stopped server runs again."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is not None and instance.work and instance.work[0]["do"] == "start":
         instance.resting_status = "available"
         _place(instance, address, port)
         instance.finish("start")
-        _tell(instance, "started")
+        tell(instance, "started")
 
 
 def deleted(backend: Any, *, resource_id: str) -> None:
     """The server and its data are gone."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is not None:
-        _tell(instance, "deleted")
+        tell(instance, "deleted")
         deletion.gone(backend, instance)
 
 
 def failed(backend: Any, *, resource_id: str, do: str, status: str, reason: str) -> None:
     """The work at the head could not be done; `status` is AWS's (failed, incompatible-parameters, …)."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is None:
         return
     instance.resting_status = status
@@ -133,29 +117,29 @@ def failed(backend: Any, *, resource_id: str, do: str, status: str, reason: str)
     item = instance.work[0] if instance.work else None
     instance.finish(do)
     if item is not None and item["do"] == "snapshot":
-        snapshot_failed(backend, snapshot=item["snapshot"], reason=reason)
+        settle_backups.snapshot_failed(backend, snapshot=item["snapshot"], reason=reason)
     if do == "replicate":
-        _tell(instance, "replica-failed")
+        tell(instance, "replica-failed")
     if status == "failed" and do in ("create", "restore", "replicate", "recover"):
         for left in [each for each in instance.work if each["do"] == "snapshot"]:
             instance.work.remove(left)
-            snapshot_failed(backend, snapshot=left["snapshot"], reason=reason)
+            settle_backups.snapshot_failed(backend, snapshot=left["snapshot"], reason=reason)
     instance.refresh_status()
-    _tell(instance, "failed", reason=reason)
+    tell(instance, "failed", reason=reason)
 
 
 def crashed(backend: Any, *, resource_id: str) -> None:
     """The server of an instance that should run has died."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is not None and instance.resting_status == "available":
         instance.resting_status = "rebooting"
         instance.refresh_status()
-        _tell(instance, "recovery")
+        tell(instance, "recovery")
 
 
 def paused(backend: Any, *, resource_id: str) -> None:
     """The server was stopped in order with the local AWS: no accident, so no event tells."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is not None and instance.resting_status == "available":
         instance.resting_status = "starting"
         instance.refresh_status()
@@ -163,7 +147,7 @@ def paused(backend: Any, *, resource_id: str) -> None:
 
 def recovered(backend: Any, *, resource_id: str) -> None:
     """A server that was down runs again; what waited for a restart is in force."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is not None and instance.resting_status in ("rebooting", "starting"):
         died = instance.resting_status == "rebooting"
         instance.resting_status = "available"
@@ -175,78 +159,48 @@ def recovered(backend: Any, *, resource_id: str) -> None:
         }
         instance.refresh_status()
         if died:
-            _tell(instance, "restarted")
-            _tell(instance, "recovered")
+            tell(instance, "restarted")
+            tell(instance, "recovered")
 
 
 def endpoint(backend: Any, *, resource_id: str, address: str, port: int) -> None:
     """The endpoint has moved to another address."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is not None:
         _place(instance, address, port)
 
 
 def maintained(backend: Any, *, resource_id: str) -> None:
     """The maintenance window has opened: what was deferred becomes work."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is not None and instance.deferred:
         backend.begin_deferred(instance)
 
 
 def noted(backend: Any, *, resource_id: str, message: str, categories: list[str]) -> None:
     """Something happened that only an event tells of."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is not None:
         backend.events.append(Event.note(instance, message, categories))
 
 
-def snapshot_copied(backend: Any, *, snapshot: str) -> None:
-    """The folder of a copied snapshot is complete."""
-    found = _snapshot(backend, snapshot)
-    if found is None:
-        backend.discard(snapshot)
-    elif found.status == "creating":
-        found.complete()
-        snapshots.tell_copy(found, "finish")
-
-
-def snapshot_failed(backend: Any, *, snapshot: str, reason: str) -> None:
-    """The data of a snapshot could not be copied."""
-    found = _snapshot(backend, snapshot)
-    if found is not None and found.status == "creating":
-        found.status, found.work = "failed", []
-        _tell(found, "snapshot-failed", reason=reason)
-
-
-def discarded(backend: Any, *, snapshot: str) -> None:
-    """The folder of a snapshot that nothing refers to is gone."""
-    if snapshot in backend.discarded:
-        backend.discarded.remove(snapshot)
-
-
-def archive_discarded(backend: Any, *, resource_id: str) -> None:
-    """The archived WAL of a resource without automated backups is gone."""
-    if resource_id in backend.dropped_archives:
-        backend.dropped_archives.remove(resource_id)
-
-
 def promoted(backend: Any, *, resource_id: str) -> None:
     """The server of a read replica is a standalone one."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is not None:
         replicas.promoted(instance)
 
 
 def replication(backend: Any, *, resource_id: str, status: str, message: str) -> None:
     """How the replication of a read replica does."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is not None:
         replicas.replicates(instance, status, message)
 
 
 def failed_over(backend: Any, *, resource_id: str, zone: str, reason: str, began: str | None = None) -> None:
     """The standby of a Multi-AZ instance is the primary; a reboot with failover is done by that."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is None:
         return
     head = instance.work[0] if instance.work else None
@@ -260,59 +214,47 @@ def failed_over(backend: Any, *, resource_id: str, zone: str, reason: str, began
         instance.resting_status = "available"
         instance.refresh_status()
     backend.events.append(Event.of(instance, "failover-start").at(began))
-    _tell(instance, "restarted")
-    _tell(instance, "failover")
+    tell(instance, "restarted")
+    tell(instance, "failover")
     if reason:
         backend.events.append(Event.note(instance, reason, ["failover"]))
 
 
-def backup_due(backend: Any, *, resource_id: str) -> None:
-    """The backup window is open: the day's automated snapshot is taken."""
-    instance = _instance(backend, resource_id)
-    if instance is not None and backups.due(instance, utcnow()):
-        backups.automated_backup(instance)
-
-
-def backups_expired(backend: Any, *, resource_id: str) -> None:
-    """Automated backups are older than they are kept."""
-    backups.expire(backend, resource_id)
-
-
 def storage_low(backend: Any, *, resource_id: str, free_percent: int) -> None:
     """Little of the storage is free."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is not None:
         growth.low(instance, free_percent)
 
 
 def storage_full(backend: Any, *, resource_id: str) -> None:
     """The data have taken all of the storage."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is not None:
         growth.full(instance)
 
 
 def outgrown(backend: Any, *, resource_id: str) -> None:
     """Storage autoscaling has to grow the storage."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is not None:
         growth.grow(instance)
 
 
 def key_lost(backend: Any, *, resource_id: str) -> None:
     """The KMS key of an encrypted instance cannot be used any more."""
-    instance = _instance(backend, resource_id)
+    instance = instance_of(backend, resource_id)
     if instance is not None and instance.resting_status != keys.LOST:
         instance.resting_status = keys.LOST
         instance.queue({"do": "stop"})
-        _tell(instance, "key-lost", name=instance.db_instance_identifier)
+        tell(instance, "key-lost", name=instance.db_instance_identifier)
 
 
 SETTLEMENTS: dict[str, Callable[..., None]] = {
     function.__name__: function
     for function in (
         created,
-        snapshot_taken,
+        settle_backups.snapshot_taken,
         configured,
         modified,
         rebooted,
@@ -326,15 +268,15 @@ SETTLEMENTS: dict[str, Callable[..., None]] = {
         endpoint,
         maintained,
         noted,
-        snapshot_copied,
-        snapshot_failed,
-        discarded,
-        archive_discarded,
+        settle_backups.snapshot_copied,
+        settle_backups.snapshot_failed,
+        settle_backups.discarded,
+        settle_backups.archive_discarded,
         promoted,
         replication,
         failed_over,
-        backup_due,
-        backups_expired,
+        settle_backups.backup_due,
+        settle_backups.backups_expired,
         storage_low,
         storage_full,
         outgrown,
@@ -343,20 +285,8 @@ SETTLEMENTS: dict[str, Callable[..., None]] = {
 }
 
 
-def _instance(backend: Any, resource_id: str) -> Any:
-    return next((each for each in backend.databases.values() if each.dbi_resource_id == resource_id), None)
-
-
-def _snapshot(backend: Any, data_id: str) -> Any:
-    return next((each for each in backend.database_snapshots.values() if each.data_id == data_id), None)
-
-
 def _place(instance: Any, address: str, port: int) -> None:
     instance.endpoint_address, instance.port = address, port
-
-
-def _tell(resource: Any, key: str, **facts: object) -> None:
-    resource.backend.events.append(Event.of(resource, key, **facts))
 
 
 _CHANGE_EVENTS = {
@@ -369,10 +299,10 @@ _CHANGE_EVENTS = {
 def _tell_changes(instance: Any, changes: dict[str, Any]) -> None:
     for name, key in _CHANGE_EVENTS.items():
         if name in changes:
-            _tell(instance, key)
+            tell(instance, key)
     if "multi_az" in changes:
-        _tell(instance, "multi-az" if changes["multi_az"] else "single-az")
+        tell(instance, "multi-az" if changes["multi_az"] else "single-az")
     if "backup_retention_period" in changes:
         was, becomes = instance.backup_retention_period, changes["backup_retention_period"]
         if bool(was) != bool(becomes):
-            _tell(instance, "backup-on" if becomes else "backup-off")
+            tell(instance, "backup-on" if becomes else "backup-off")
