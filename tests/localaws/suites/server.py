@@ -126,6 +126,8 @@ def main() -> None:
     os.environ["LOCALAWS_DURABILITY"] = "off"
     log_to_stderr()
     state = StateDir.open(options.state)
+    # engines of another account then have their data in this folder, which may be in memory
+    options.state.chmod(0o711)
     keeper_pid, pipe = keeper.fork(state.engines_root)
     CertificateAuthority(state.ca_dir)
     listener = socket.create_server(("127.0.0.1", 0))
