@@ -62,11 +62,14 @@ def recover(
             f"the snapshot was finished at {earliest.isoformat()}, after {target.isoformat()}: "
             "start from an older snapshot, or choose a later time"
         )
-    server = PostgresServer(home, sockets, binaries=binaries, durable=durable)
+    # nobody has been promised anything of it before `settle`
+    server = PostgresServer(home, sockets, binaries=binaries, durable=False)
     try:
         server.take(base, settings)
         _replay(server, archive, target)
         server.stop()
+        server.durable = durable
+        server.configure(settings)
         # the copied WAL belongs to the source's identity: only now is it no longer needed
         new_identity(server.data)
         Role().store(home, durable=durable)
