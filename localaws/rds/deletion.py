@@ -29,7 +29,6 @@ def delete(
         instance.queue(Snapshot(do="snapshot", snapshot=snapshot.data_id))
     if instance.manage_master_user_password:
         instance.master_user_secret.delete_secret()
-        del instance.master_user_secret
         instance.manage_master_user_password = False
     for replica in lineage.replicas_of(instance):
         replicas.leave(replica)

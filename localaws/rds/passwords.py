@@ -42,6 +42,8 @@ def check_choice(resource: Any, request: dict[str, Any]) -> None:
 class MasterUserSecret(base.MasterUserSecret):
     """The secret in which RDS keeps a master password that it manages."""
 
+    _deleted: Any = None
+
     def __init__(self, resource: Any, kms_key_id: str | None) -> None:
         self.resource = resource
         self.password = _new_password()
@@ -67,8 +69,14 @@ class MasterUserSecret(base.MasterUserSecret):
 
     @property
     def secret(self) -> Any:
-        """The secret itself."""
-        return self.secretsmanager.secrets[self.arn]
+        """The secret itself; what it was, once it is deleted: the instance still names it then."""
+        return self._deleted or self.secretsmanager.secrets[self.arn]
+
+    def delete_secret(self) -> None:
+        """Delete the secret at once."""
+        found = self.secret
+        super().delete_secret()
+        self._deleted = found
 
     @property
     def secret_status(self) -> str:
@@ -114,7 +122,7 @@ def _new_password() -> str:
 def confirm(resource: Any, password: str | None) -> None:
     """Tell the secret of an instance or cluster, if it has one, that the server has this password."""
     kept = vars(resource).get("master_user_secret")
-    if kept is not None:
+    if kept is not None and resource.manage_master_user_password:
         kept.confirm(password)
 
 

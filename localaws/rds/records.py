@@ -95,4 +95,6 @@ class Records(base.RDSBackend):
         source = str(kwargs.get("source_arn") or "")
         if source.count(":") < 6 or source.split(":")[5] not in ("snapshot", "cluster-snapshot"):
             raise faults.invalid(f"The SourceArn {source} is not the ARN of a snapshot.")
-        return super().start_export_task(kwargs)
+        task = super().start_export_task(kwargs)
+        task.source_type = "SNAPSHOT"
+        return task

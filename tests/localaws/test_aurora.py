@@ -267,6 +267,17 @@ def test_snapshot_recovery_and_a_volume_that_outlives_its_members(aurora: Aurora
         aurora.ask(cluster, "INSERT INTO sold VALUES (9)")
 
 
+def test_the_password_of_a_cluster_without_members_can_change(aurora: Aurora) -> None:
+    aurora.create("empty")
+    change = {"MasterUserPassword": "another-secret-1", "ApplyImmediately": True}
+    aurora.rds.modify_db_cluster(DBClusterIdentifier="empty", **change)
+    aurora.available("empty")
+    aurora.add("empty", "only")
+    aurora.available("empty")
+    with fix.connect(aurora.aws, aurora.place("empty"), "another-secret-1") as session:
+        assert session.execute("SELECT 1").fetchall() == [(1,)]
+
+
 def test_a_deleted_cluster_leaves_nothing(aurora: Aurora) -> None:
     aurora.create("brief", "brief-writer")
     resource = aurora.shown("brief")["DbClusterResourceId"]

@@ -334,6 +334,11 @@ def test_master_password_that_rds_manages(aws: LocalAws, network: PublicNetwork,
     shown = available(rds, "managed")
     assert "MasterUserSecret" not in shown
     connect(aws, shown, "made-by-hand-1").close()
+    rds.modify_db_instance(**own | {"ManageMasterUserPassword": True})
+    available(rds, "managed")
+    deleted = rds.delete_db_instance(DBInstanceIdentifier="managed", SkipFinalSnapshot=True)["DBInstance"]
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        secrets.describe_secret(SecretId=deleted["MasterUserSecret"]["SecretArn"])
 
 
 def changed(secrets: Any, arn: str, former: str) -> str:

@@ -151,6 +151,8 @@ class ClusterProvision:
                 group.start().server.set_password(view.username, str(password))
             else:
                 server = self._fleet.volume_server(view)
+                # its settings name the home that it had before
+                server.configure({})
                 server.start()
                 server.set_password(view.username, str(password))
                 server.stop()
