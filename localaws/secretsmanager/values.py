@@ -70,8 +70,8 @@ def random_password(
     if not 1 <= length <= 4096:
         bound = "greater than or equal to 1" if length < 1 else "less than or equal to 4096"
         raise ValidationException(
-            f"1 validation error detected: Value '{length}' at 'passwordLength' failed to satisfy constraint: "
-            f"Member must have value {bound}"
+            f"1 validation error detected: Value '{length}' at 'passwordLength' failed to satisfy "
+            f"constraint: Member must have value {bound}"
         )
     kinds = [
         "" if exclude_lowercase else string.ascii_lowercase,
