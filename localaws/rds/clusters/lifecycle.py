@@ -243,7 +243,6 @@ def delete(
     snapshots.drop_automated(cluster)
     if cluster.manage_master_user_password:
         cluster.master_user_secret.delete_secret()
-        del cluster.master_user_secret
         cluster.manage_master_user_password = False
     cluster.queue(Delete(do="delete"))
     return cluster
