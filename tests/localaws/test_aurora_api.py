@@ -278,7 +278,9 @@ def test_a_managed_password_goes_with_the_cluster(aurora: AuroraModel) -> None:
     assert "ScalingConfigurationInfo" not in shown
     gone = aurora.rds.delete_db_cluster(DBClusterIdentifier="managed", SkipFinalSnapshot=True)["DBCluster"]
     assert gone["Status"] == "deleting"
-    assert "MasterUserSecret" not in gone
+    assert gone["MasterUserSecret"]["SecretArn"] == shown["MasterUserSecret"]["SecretArn"]
+    secrets = aurora.model.client("secretsmanager").list_secrets()["SecretList"]
+    assert gone["MasterUserSecret"]["SecretArn"] not in [each["ARN"] for each in secrets]
 
 
 def test_a_cluster_that_is_no_replica_is_not_promoted(aurora: AuroraModel) -> None:
