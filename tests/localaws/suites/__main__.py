@@ -5,7 +5,8 @@ the rule of AWS that explains it, or as a gap of this local AWS. The command fai
 explains, and on an explanation of a test that passes.
 
 At its first use it fetches moto's source distribution with pip, and runs the tests on moto; which of them
-pass there is kept for the next time. On two processors rds takes six minutes on either, the others one.
+pass there is kept for the next time. On two processors rds takes six minutes on moto and two here, the others
+one on either.
 """
 
 from __future__ import annotations
