@@ -23,6 +23,7 @@ class SecretsManagerResponse(Base):
         return super().tag_resource()
 
     def replicate_secret_to_regions(self) -> str:
+        self.backend.find(self._get_param("SecretId"))
         values.check_all_have("Region", "AddReplicaRegions", self._get_param("AddReplicaRegions"))
         return super().replicate_secret_to_regions()
 
