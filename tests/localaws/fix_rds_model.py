@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 import time_machine
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
@@ -24,12 +25,18 @@ from localaws.rds.settle import SETTLEMENTS
 REGION = "us-east-1"
 START = datetime.datetime(2026, 3, 4, 12, 0, tzinfo=datetime.UTC)
 PASSWORD = "correct-horse"
+IN_PROCESS = Config(ignore_configured_endpoint_urls=True)  # type: ignore[call-arg, unused-ignore]
+"""Clients of moto's mock, also where the environment names an endpoint."""
 
 
 @functools.cache
 def _client(service: str, region: str) -> Any:
     return boto3.client(  # type: ignore[call-overload]
-        service, region_name=region, aws_access_key_id="testing", aws_secret_access_key="testing"
+        service,
+        region_name=region,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+        config=IN_PROCESS,
     )
 
 
@@ -54,6 +61,7 @@ class ModelOnly:
             aws_access_key_id=assumed["AccessKeyId"],
             aws_secret_access_key=assumed["SecretAccessKey"],
             aws_session_token=assumed["SessionToken"],
+            config=IN_PROCESS,
         )
 
     def pass_time(self, **delta: float) -> None:
