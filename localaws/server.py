@@ -17,6 +17,7 @@ import time
 from dataclasses import dataclass
 
 from localaws import keeper
+from localaws.cloudwatch import interval
 from localaws.errors import AlreadyServed, LocalawsError, PortTaken
 from localaws.state import StateDir
 
@@ -60,6 +61,8 @@ class _Report:
 
 
 def _serve(state: StateDir, port: int | None, report: _Report) -> None:
+    # a wrong variable is told now, not by the first call that starts the sampler
+    interval.seconds_between(state)
     lock = _lock(state)
     os.umask(0o077)
     ending = threading.Event()

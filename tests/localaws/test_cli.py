@@ -92,6 +92,12 @@ def test_a_state_folder_of_a_newer_version(own_aws: Any) -> None:
     assert "Traceback" not in refused.stderr
 
 
+def test_a_sampling_interval_that_is_none(own_aws: Any) -> None:
+    refused = own_aws.run("start", check=False, LOCALAWS_SAMPLE_SECONDS="1.5")
+    assert refused.returncode != 0
+    assert "every '1.5' seconds. Use one of 1, 2" in refused.stderr
+
+
 def test_a_state_folder_that_cannot_be_made(own_aws: Any) -> None:
     own_aws.state.write_text("a file")
     refused = own_aws.run("start", check=False)
