@@ -16,7 +16,7 @@ from bench.rds import PASSWORD, ROWS_FOR_200_MB, connect, create, open_network
 
 FAILOVERS = 30
 ROTATIONS = 7
-SAMPLING = 1.0
+SAMPLING = 1
 FILL = (
     "create table filler as select n, md5(n::text) as a, md5((n + 1)::text) as b "
     f"from generate_series(1, {ROWS_FOR_200_MB}) n"
