@@ -56,7 +56,7 @@ class LambdaFunction(base.LambdaFunction):
     def vpc_config(self, given: dict[str, Any] | None) -> None:
         self._vpc_config = given
 
-    def invoke(self, body: Any, request_headers: Any, response_headers: Any) -> bytes:  # noqa: ARG002
+    def invoke(self, body: Any, request_headers: Any, response_headers: Any) -> bytes:  # noqa: ARG002 - moto's signature
         """Run the function for another service, later: moto calls this while it holds the model."""
         functions.later(self.account_id, self.region, self.function_arn, body)
         return b""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
@@ -121,18 +122,18 @@ class Patient:
         connections, queue, pids, age, slots, standby, streaming, done, behind = _row(connection, GENERAL)
         major = connection.info.server_version // 10000
         transfers = _row(connection, next(sql for first, sql in TRANSFERS.items() if major >= first))
-        processor, memory, swap = self._usage([pid, *pids])  # type: ignore[misc]
+        processor, memory, swap = self._usage([pid, *pids])
         data, log = self._sizes()
-        reads, writes, read_bytes, written, read_time, write_time = (float(each or 0) for each in transfers)  # type: ignore[arg-type]
+        reads, writes, read_bytes, written, read_time, write_time = (float(each or 0) for each in transfers)
         return Vitals(
             moment=time.monotonic(),
             pid=pid,
-            connections=int(connections),  # type: ignore[call-overload]
-            queue=int(queue),  # type: ignore[call-overload]
-            age=int(age),  # type: ignore[call-overload]
-            slot_lag=float(slots),  # type: ignore[arg-type]
+            connections=int(connections),
+            queue=int(queue),
+            age=int(age),
+            slot_lag=float(slots),
             standby=bool(standby),
-            lag=-1.0 if not streaming else 0.0 if done else max(float(behind), 0.0),  # type: ignore[arg-type]
+            lag=-1.0 if not streaming else 0.0 if done else max(float(behind), 0.0),
             reads=reads,
             writes=writes,
             read_bytes=read_bytes,
@@ -212,8 +213,8 @@ def _swapped(pid: int) -> int:
     return 0
 
 
-def _row(connection: psycopg.Connection, sql: str) -> tuple[object, ...]:
-    row: tuple[object, ...] | None = connection.execute(sql.encode()).fetchone()
+def _row(connection: psycopg.Connection, sql: str) -> tuple[Any, ...]:
+    row: tuple[Any, ...] | None = connection.execute(sql.encode()).fetchone()
     return row or ()
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from localaws.state import StateDir
+
 from . import fix_nodes as nodes
 from . import fix_rds as fix
 from .conftest import LocalAws
@@ -280,10 +282,16 @@ def test_the_password_of_a_cluster_without_members_can_change(aurora: Aurora) ->
 
 def test_a_deleted_cluster_leaves_nothing(aurora: Aurora) -> None:
     aurora.create("brief", "brief-writer")
-    resource = aurora.shown("brief")["DbClusterResourceId"]
+    member = fix.available(aurora.rds, "brief-writer")["DbiResourceId"]
+    resources = (member, aurora.available("brief")["DbClusterResourceId"])
+    engines = StateDir.open(aurora.aws.state).engines_root
+
+    def data() -> list[str]:
+        return [path.name for path in engines.iterdir() if any(each in path.name for each in resources)]
+
+    assert data()
     aurora.rds.delete_db_instance(DBInstanceIdentifier="brief-writer")
     aurora.rds.delete_db_cluster(DBClusterIdentifier="brief", SkipFinalSnapshot=True)
     waiter = aurora.rds.get_waiter("db_cluster_deleted")
     waiter.wait(DBClusterIdentifier="brief", WaiterConfig={"Delay": 1, "MaxAttempts": 30})
-    engines = aurora.aws.state / "engines"
-    fix.eventually(lambda: [each.name for each in engines.glob(f"*{resource}*")], lambda left: not left)
+    fix.eventually(data, lambda left: not left)
