@@ -28,20 +28,22 @@ class Lab:
 
 
 @pytest.fixture(autouse=True)
-def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for name in list(os.environ):
-        if name.startswith(("AWS_", "LAB_", "LOCALSTACK_", "LOCALAWS_STATE")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("LOCALAWS_DURABILITY", "off")
-    monkeypatch.setattr(backends, "_current", None)
-    before = dict(os.environ)
-    yield
-    environment.restore()
-    for name in set(os.environ) - set(before):
-        del os.environ[name]
+def clean(tmp_path: Path) -> Iterator[None]:
+    """No account but the test's; not the test's own monkeypatch, whose undoing must come before ours."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("AWS_", "LAB_", "LOCALSTACK_", "LOCALAWS_STATE")):
+                patch.delenv(name)
+        patch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        patch.setenv("LOCALAWS_DURABILITY", "off")
+        patch.setattr(backends, "_current", None)
+        before = dict(os.environ)
+        yield
+        environment.restore()
+        for name in set(os.environ) - set(before):
+            del os.environ[name]
 
 
 def localaws(state: Path, *arguments: str) -> str:

@@ -1,4 +1,4 @@
-"""A running localaws for the session, and clients that are signed with its owner's key."""
+"""A running localaws for each file of tests, and clients that are signed with its owner's key."""
 
 from __future__ import annotations
 
@@ -70,8 +70,9 @@ class LocalAws:
         return session.client(service, endpoint_url=self.endpoint_url, config=config, **options)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    """One account per file: what one file leaves behind neither collides with the next nor keeps running."""
     local = LocalAws(tmp_path_factory.mktemp("localaws") / "state")
     local.start()
     yield local
