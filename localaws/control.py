@@ -82,6 +82,9 @@ class ControlPlane:
         call = self._dispatcher.resolve(request)
         self._dispatcher.prepare(call.service)
         self._services.start(call.service)
+        plane = self._services.data_plane(call.service, call.action)
+        if plane is not None:
+            return plane.answer(call)
         return polling.poll(call, self.perform) if polling.polls(call) else self.perform(call)
 
     def perform(self, call: Call) -> Answer:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from localaws.bridge.dispatch import Call
     from localaws.control import ControlPlane
+    from localaws.faults import Answer
     from localaws.runtime import Runtime
 
 SERVICES = {
     "rds": "localaws.rds",
+    "dynamodb": "localaws.dynamodb",
     "elasticache": "localaws.elasticache",
     "ssm": "localaws.ssm",
     "cloudwatch": "localaws.cloudwatch",
@@ -39,6 +42,15 @@ TRANSIENT = frozenset(
 )
 
 
+class DataPlane(Protocol):
+    """Answers the operations that change no model: those on a service's data."""
+
+    operations: frozenset[str]
+
+    def answer(self, call: Call) -> Answer:
+        """Answer one of the operations."""
+
+
 class Services:
     """Loads a service's module once, at its first use."""
 
@@ -48,6 +60,7 @@ class Services:
         self._installed: set[str] = set()
         self._started: set[str] = set()
         self._starting = threading.Lock()
+        self._planes: dict[str, DataPlane] = {}
 
     def module(self, service: str) -> Any:
         """Return the module that extends `service`."""
@@ -75,7 +88,14 @@ class Services:
                 runtime.reconciler.add(module.start(self._control, runtime))
                 if hasattr(module, "probe"):
                     runtime.sampler.watch(module.probe(self._control, runtime))
+                if hasattr(module, "data_plane"):
+                    self._planes[service] = module.data_plane(self._control)
                 self._started.add(service)
+
+    def data_plane(self, service: str, action: str) -> DataPlane | None:
+        """Return what answers `action` without the model's lock and journal, if the service has such."""
+        plane = self._planes.get(service)
+        return plane if plane is not None and action in plane.operations else None
 
     def settlement(self, service: str, name: str) -> Callable[..., None]:
         """Return the function that writes the fact `name` into the model of `service`."""

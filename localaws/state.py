@@ -129,6 +129,11 @@ class StateDir:
         return self.path / "metrics"
 
     @property
+    def dynamodb_dir(self) -> Path:
+        """Folder of the tables' items."""
+        return self.path / "dynamodb"
+
+    @property
     def log_file(self) -> Path:
         """The server's own log."""
         return self.path / "server.log"
@@ -234,4 +239,5 @@ class StateDir:
         yield self.journal_dir
         yield self.snapshot_dir
         yield self.metrics_dir
+        yield self.dynamodb_dir
         yield self.engines_root

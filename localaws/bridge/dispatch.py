@@ -55,6 +55,9 @@ INVOKING = ("/invocations", "/invoke-async")
 # Signed with the name of the moto service that answers them, whatever else the request says.
 SAME_NAME = frozenset({"ec2", "elasticache", "iam", "kms", "rds", "secretsmanager", "ssm", "sts"})
 
+# The clients of DynamoDB and of its streams sign with the same name.
+_DYNAMODB = {"DynamoDBStreams": "dynamodbstreams"}
+
 SKIPPED = frozenset(
     {
         "connection",
@@ -149,6 +152,9 @@ class Dispatcher:
         """Find the service that a request is for; Fault when there is none."""
         scope = (request.credential or "").split("/")
         region = scope[2] if len(scope) == 5 else "us-east-1"
+        if request.signing_name == "dynamodb":
+            target = request.headers.get("x-amz-target", "").partition("_")[0]
+            return Call(_DYNAMODB.get(target, "dynamodb"), region, request)
         if request.signing_name in SAME_NAME:
             return Call(request.signing_name, region, request)
         return Call(self._infer(request), region, request)

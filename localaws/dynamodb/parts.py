@@ -28,6 +28,6 @@ def parts(control: ControlPlane) -> Parts:
     """Return the parts of a control plane, made at first use (under its lock)."""
     with control.lock:
         if control not in _made:
-            stores = Stores(control.state.path / "dynamodb", durable=control.state.durable)
+            stores = Stores(control.state.dynamodb_dir, durable=control.state.durable)
             _made[control] = Parts(stores, Admission())
         return _made[control]
