@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from localaws.certificates import CertificateAuthority
     from localaws.cloudwatch.sampler import Sampler
     from localaws.control import ControlPlane
+    from localaws.hosts.identities import Identities
     from localaws.network import Network
     from localaws.reconcile import Reconciler
     from localaws.relay import Endpoint, Front
@@ -32,6 +33,7 @@ class Runtime:
     certificates: CertificateAuthority
     reconciler: Reconciler
     sampler: Sampler
+    identities: Identities
 
     @classmethod
     def begin(cls, control: ControlPlane) -> Runtime:
@@ -39,6 +41,7 @@ class Runtime:
         from localaws.addresses import Addresses
         from localaws.certificates import CertificateAuthority
         from localaws.cloudwatch.sampler import Sampler
+        from localaws.hosts.identities import Identities
         from localaws.network import Network
         from localaws.reconcile import Reconciler
         from localaws.relay import Front
@@ -53,7 +56,9 @@ class Runtime:
             certificates=CertificateAuthority(state.ca_dir),
             reconciler=Reconciler(functools.partial(state.write_json, "engines.json")),
             sampler=Sampler(control),
+            identities=Identities(),
         )
+        runtime.front.recognise = runtime.identities.recognise
         runtime.front.start()
         runtime.reconciler.start()
         runtime.sampler.start()

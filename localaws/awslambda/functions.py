@@ -14,11 +14,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localaws.awslambda import sandbox
-from localaws.awslambda.credentials import credentials
 from localaws.bridge import backends
+from localaws.hosts import surroundings
+from localaws.hosts.keys import credentials
 from localaws.network import OUTSIDE, Interface, Origin
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ class Functions:
         self.control = control
         self.runtime = runtime
         self._lock = threading.Lock()
-        self._running: dict[int, View] = {}
+        self._running: set[int] = set()
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="lambda")
         self._stopping = False
 
@@ -152,44 +154,34 @@ class Functions:
                 timeout=view.timeout,
                 memory=view.memory,
             )
-            return sandbox.run(task, self._started(view))
+            return sandbox.run(task, self._surroundings(view), self._started(view))
+
+    def _surroundings(self, view: View) -> Callable[[Path], dict[str, str]]:
+        return lambda folder: surroundings.connections(self.control.state, view.region, folder)
 
     def _environment(self, view: View, stream: str) -> dict[str, str]:
-        port = (self.control.state.path / "port").read_text().strip()
         return {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-            "AWS_REGION": view.region,
-            "AWS_DEFAULT_REGION": view.region,
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{view.runtime}",
             "AWS_LAMBDA_FUNCTION_NAME": view.name,
             "AWS_LAMBDA_FUNCTION_VERSION": view.version,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(view.memory),
             "AWS_LAMBDA_LOG_GROUP_NAME": view.group,
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
-            "PGSSLROOTCERT": str(self.control.state.ca_dir / "bundle.pem"),
         }
 
     def _started(self, view: View) -> Callable[[int], contextlib.AbstractContextManager[None]]:
         @contextlib.contextmanager
         def listed(pid: int) -> Iterator[None]:
             with self._lock:
-                self._running[pid] = view
+                self._running.add(pid)
             try:
-                yield
+                with self.runtime.identities.listed(pid, view.origin):
+                    yield
             finally:
                 with self._lock:
-                    del self._running[pid]
+                    self._running.discard(pid)
 
         return listed
-
-    def recognise(self, peer: tuple[str, int]) -> Origin:
-        """Tell whether a connection from this address and port is that of a function in a VPC."""
-        with self._lock:
-            candidates = [(pid, view) for pid, view in self._running.items() if view.origin != OUTSIDE]
-        for pid, view in candidates:
-            if _holds(pid, peer):
-                return view.origin
-        return OUTSIDE
 
     def reconcile(self) -> None:
         """Nothing has to be kept running."""
@@ -216,7 +208,6 @@ def start(control: ControlPlane, runtime: Runtime) -> Functions:
     global _functions
     if _functions is None or _functions.control is not control:
         _functions = Functions(control, runtime)
-        runtime.front.recognise = _functions.recognise
     return _functions
 
 
@@ -265,22 +256,6 @@ def _report(view: View, request_id: str, result: sandbox.Result) -> list[str]:
         f"Billed Duration: {int(milliseconds) + 1} ms\tMemory Size: {view.memory} MB\t"
         f"Max Memory Used: {result.memory >> 20} MB",
     ]
-
-
-def _holds(pid: int, peer: tuple[str, int]) -> bool:
-    """Whether the process, or one that it started, has the socket with this local address."""
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
-    except psutil.Error:
-        return False
-    for each in family:
-        with contextlib.suppress(psutil.Error):
-            if any(tuple(found.laddr) == peer for found in each.net_connections("tcp")):
-                return True
-    return False
 
 
 def encoded(tail: bytes) -> str:

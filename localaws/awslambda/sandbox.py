@@ -1,7 +1,4 @@
-"""A function's process: the same Python, its own folder, a minimal environment, bounded time and memory.
-
-It runs with the rights of the user who started the local AWS: nothing is contained.
-"""
+"""A function's process: the same Python, its own folder, a minimal environment, bounded time and memory."""
 
 from __future__ import annotations
 
@@ -20,6 +17,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from localaws.hosts import surroundings
 
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 LOOK = 0.05
@@ -52,13 +51,20 @@ class Result:
     memory: int = 0
 
 
-def run(task: Task, started: Callable[[int], contextlib.AbstractContextManager[None]]) -> Result:
-    """Run a task in a new process; `started` is entered with its id for as long as it lives."""
+def run(
+    task: Task,
+    connections: Callable[[Path], dict[str, str]],
+    started: Callable[[int], contextlib.AbstractContextManager[None]],
+) -> Result:
+    """Run a task in a new process; `started` is entered with its id for as long as it lives.
+
+    `connections` tells what a process of this folder needs to find the local AWS.
+    """
     with tempfile.TemporaryDirectory(prefix="la-fn-", ignore_cleanup_errors=True) as folder:
         root = Path(folder) / "task"
         _unpack(task.code, root)
         begin = time.monotonic()
-        process = _spawn(task, root)
+        process = _spawn(task, root, connections(Path(folder)))
         with started(process.pid), _ended(process):
             result = _follow(process, task, root)
         result.seconds = time.monotonic() - begin
@@ -71,28 +77,25 @@ def _unpack(code: bytes, root: Path) -> None:
         archive.extractall(root)
 
 
-def _spawn(task: Task, root: Path) -> subprocess.Popen[bytes]:
+def _spawn(task: Task, root: Path, connections: dict[str, str]) -> subprocess.Popen[bytes]:
     home = root.parent / "tmp"
     home.mkdir()
-    environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "LANG": "en_US.UTF-8",
-        "TZ": ":UTC",
-        "HOME": str(home),
-        "TMPDIR": str(home),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONUNBUFFERED": "1",
-        "LAMBDA_TASK_ROOT": str(root),
-        "_HANDLER": task.handler,
-    }
+    account = surroundings.account()
+    if account is not None:
+        for each in (root.parent, home, root, *root.rglob("*")):
+            account.own(each)
+    environment = surroundings.environment(home) | connections
     process = subprocess.Popen(
         [sys.executable, str(BOOTSTRAP)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=home,
-        env=environment | task.environment,
+        env=environment | {"LAMBDA_TASK_ROOT": str(root), "_HANDLER": task.handler} | task.environment,
         start_new_session=True,
+        user=None if account is None else account.uid,
+        group=None if account is None else account.gid,
+        extra_groups=None if account is None else [],
     )
     order = {
         "root": str(root),
