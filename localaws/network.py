@@ -21,16 +21,18 @@ _INTERFACE = -6
 
 @dataclass(frozen=True)
 class Interface:
-    """What a Lambda function has in a VPC; one without groups stands wherever the target lets somebody in."""
+    """A function or task in a VPC; one without groups stands wherever the target lets somebody in."""
 
     function: str
     subnet_ids: tuple[str, ...] = ()
     security_group_ids: tuple[str, ...] = ()
+    noun: str = "function"
+    private_ip: str | None = None
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a connection comes from: an EC2 instance, a function in a VPC, or (None) the notebook outside."""
+    """Where a connection comes from: an EC2 instance, an interface, or (None) the notebook outside."""
 
     instance_id: str | None = None
     interface: Interface | None = None
@@ -130,7 +132,7 @@ def _routed_out(view: Ec2View, subnet: Subnet) -> bool:
 
 def _from_function(view: Ec2View, interface: Interface, target: Target) -> Refusal | None:
     if interface.security_group_ids:
-        return _from_host(view, _as_host(view, interface, target), target, "function")
+        return _from_host(view, _as_host(view, interface, target), target, interface.noun)
     groups = [group for group in map(view.group, target.security_group_ids) if group]
     rules = [rule for group in groups for rule in group.ingress if rule.covers(target.port)]
     if any(rule.group_id or _meets(view, rule, target) for rule in rules):
@@ -152,12 +154,13 @@ def _meets(view: Ec2View, rule: Rule, target: Target) -> bool:
 def _as_host(view: Ec2View, interface: Interface, target: Target) -> Host:
     """The host that a function's network interface amounts to."""
     subnets = view.subnets(interface.subnet_ids or target.subnet_ids)
+    somewhere = str(ip_network(subnets[0].cidr)[_INTERFACE]) if subnets else NOWHERE
     return Host(
         id=interface.function,
         state="running",
         vpc_id=subnets[0].vpc_id if subnets else "",
         subnet_id=subnets[0].id if subnets else "",
-        private_ip=str(ip_network(subnets[0].cidr)[_INTERFACE]) if subnets else NOWHERE,
+        private_ip=interface.private_ip or somewhere,
         private_name="",
         profile=None,
         security_group_ids=interface.security_group_ids,
@@ -165,6 +168,8 @@ def _as_host(view: Ec2View, interface: Interface, target: Target) -> Host:
 
 
 def _from_host(view: Ec2View, host: Host, target: Target, noun: str = "EC2 host") -> Refusal | None:
+    if host.id == target.name:
+        return None  # a host that talks to itself does not pass its groups
     if host.state != "running":
         return _refuse(target, f"the {noun} {host.id} is {host.state}. Start it and try again")
     if host.vpc_id != target.vpc_id:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import ssl
 from pathlib import Path
 
+from localaws.addresses import Address
 from localaws.relay.flow import AGAIN, say_goodbye
 from localaws.relay.loop import Pause, Ready, Steps
 from localaws.relay.poller import READ, WRITE
@@ -88,14 +90,18 @@ def handshake(secure: ssl.SSLSocket) -> Steps[None]:
             return
 
 
-def connect(path: Path) -> Steps[socket.socket]:
-    """Connect to an engine's Unix socket; a full queue of pending connections is waited for."""
-    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+def connect(place: Path | Address) -> Steps[socket.socket]:
+    """Connect to an engine's Unix socket or a host's port; a full queue of connections is waited for."""
+    server = socket.socket(socket.AF_UNIX if isinstance(place, Path) else socket.AF_INET)
     server.setblocking(False)
     for _ in range(_RETRIES):
         try:
-            server.connect(str(path))
-        except BlockingIOError:
+            server.connect(str(place) if isinstance(place, Path) else (place.address, place.port))
+        except BlockingIOError as error:
+            if error.errno == errno.EINPROGRESS:
+                yield Ready(server.fileno(), WRITE)
+                _raise_failure(server)
+                return server
             yield Pause(_RETRY)
         except OSError:
             server.close()
@@ -104,6 +110,13 @@ def connect(path: Path) -> Steps[socket.socket]:
             return server
     server.close()
     raise TimeoutError(errno.ETIMEDOUT, "the server accepts no connection")
+
+
+def _raise_failure(server: socket.socket) -> None:
+    failure = server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if failure:
+        server.close()
+        raise OSError(failure, os.strerror(failure))
 
 
 def part(client: socket.socket, seconds: float = 2.0) -> Steps[None]:
