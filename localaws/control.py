@@ -7,6 +7,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from localaws import faults
@@ -14,6 +15,7 @@ from localaws.bridge import backends, pickles, polling
 from localaws.errors import LocalawsError, RestoreFailed
 from localaws.faults import Answer
 from localaws.journal import Journal
+from localaws.s3 import intake
 from localaws.services import TRANSIENT
 from localaws.snapshot import Snapshots
 from localaws.state import StateDir
@@ -85,7 +87,15 @@ class ControlPlane:
         plane = self._services.data_plane(call.service, call.action)
         if plane is not None:
             return plane.answer(call)
+        if call.service == "s3":
+            return self._services.module("s3").serve(call, self.perform)
         return polling.poll(call, self.perform) if polling.polls(call) else self.perform(call)
+
+    def receive(self, request: Request, body: intake.Body) -> Request:
+        """Read a large upload into the store of objects, while others may call."""
+        with self.lock:
+            self._services.install("s3")
+        return replace(request, stored=intake.receive(body, request.headers))
 
     def perform(self, call: Call) -> Answer:
         """Run a call; when it changes the model it is on disk before this returns."""
@@ -222,11 +232,11 @@ class ControlPlane:
         if quiet and IDLE_RECORDS <= self._journal.count < self._snapshot_at:
             self.checkpoint()
 
-    def checkpoint(self) -> None:
-        """Write a snapshot, and drop the journal before it; when that fails the journal simply goes on."""
+    def checkpoint(self) -> bool:
+        """Write a snapshot and drop the journal before it; False when that fails and the journal goes on."""
         with self.lock:
             if self._journal.count == 0:
-                return
+                return True
             try:
                 blobs = {group: pickles.dump(services) for group, services in self._groups().items()}
                 for blob in blobs.values():
@@ -236,10 +246,11 @@ class ControlPlane:
             except Exception:
                 log.exception("no snapshot; the journal keeps everything")
                 self._snapshot_at = 2 * max(self._journal.count, self._snapshot_at)
-                return
+                return False
             self._changed.clear()
             self._snapshot_at = SNAPSHOT_RECORDS
             self._journal.forget(segment)
+            return True
 
     def _groups(self) -> dict[str, list[str]]:
         groups: dict[str, list[str]] = {}

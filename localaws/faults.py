@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
@@ -20,6 +21,8 @@ class Answer:
     status: int
     headers: list[tuple[str, str]]
     body: bytes
+    stream: Iterator[bytes] | None = None
+    """A body that is too large to be held."""
 
 
 @dataclass

@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cheroot.server import Gateway as CherootGateway
@@ -14,6 +15,7 @@ from cheroot.server import HTTPServer
 from localaws import faults
 from localaws.errors import LocalawsError
 from localaws.faults import Answer, Fault
+from localaws.s3 import intake
 from localaws.signature import Key, Refusal, Request, SignatureRefused, verify
 from localaws.state import KeyPair
 
@@ -42,14 +44,16 @@ class Gateway:
         self._failure = reason
         self._ready.set()
 
-    def answer(self, request: Request) -> Answer:
-        """Return the answer to a request, whatever happens."""
+    def answer(self, request: Request, upload: intake.Body | None = None) -> Answer:
+        """Return the answer to a request, whatever happens; the body of a large upload is read only now."""
         protocol = faults.protocol_of(request.signing_name, request.headers, request.query)
         try:
             self._ready.wait()
-            self._check(request, protocol)
+            self._check(request, protocol, body_follows=upload is not None)
             if self._control is None:
                 raise Fault("ServiceUnavailable", self._failure, 503, sender=False)
+            if upload is not None:
+                request = self._control.receive(request, upload)
             return self._control.serve(request)
         except Fault as fault:
             return faults.answer(fault, protocol)
@@ -61,9 +65,9 @@ class Gateway:
             reason = f"The local AWS failed ({type(error).__name__}). See `localaws logs`."
             return faults.answer(faults.internal(protocol, reason), protocol)
 
-    def _check(self, request: Request, protocol: str) -> None:
+    def _check(self, request: Request, protocol: str, *, body_follows: bool) -> None:
         try:
-            verify(request, self._key)
+            verify(request, self._key, body_follows=body_follows)
         except SignatureRefused as refused:
             raise _fault(refused, protocol) from None
 
@@ -174,10 +178,14 @@ class _Exchange(CherootGateway):
         headers = {
             name.decode("latin-1").lower(): value.decode("latin-1") for name, value in req.inheaders.items()
         }
-        request = Request(
-            req.method.decode("latin-1"), req.uri.decode("latin-1"), headers, req.rfile.read() or b""
-        )
-        answer = req.server.door.answer(request)
+        request = Request(req.method.decode("latin-1"), req.uri.decode("latin-1"), headers, b"")
+        if intake.is_large(headers) and intake.uploads(request):
+            answer = req.server.door.answer(request, req.rfile)
+            # of a refused one the rest is still under way
+            while req.rfile.read(intake.LARGE):
+                pass
+        else:
+            answer = req.server.door.answer(replace(request, body=req.rfile.read() or b""))
         req.status = f"{answer.status} {_REASONS.get(answer.status, 'Status')}".encode()
         lines = [
             (name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers
@@ -189,6 +197,8 @@ class _Exchange(CherootGateway):
         req.send_headers()
         if answer.body and request.method != "HEAD":
             req.write(answer.body)
+        for piece in answer.stream or ():
+            req.write(piece)
 
 
 _REASONS = {

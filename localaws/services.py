@@ -23,6 +23,7 @@ SERVICES = {
     "sns": "localaws.sns",
     "awslambda": "localaws.awslambda",
     "secretsmanager": "localaws.secretsmanager",
+    "s3": "localaws.s3",
 }
 
 # These read or write the models of other services, which must be ours by then.

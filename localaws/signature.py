@@ -11,7 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
+
+if TYPE_CHECKING:
+    from localaws.s3.content import Content
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
@@ -59,12 +63,13 @@ class Key:
 
 @dataclass(frozen=True)
 class Request:
-    """An HTTP request as it came over the wire; header names in lower case."""
+    """An HTTP request as it came over the wire; header names in lower case; large uploads are `stored`."""
 
     method: str
     target: str
     headers: dict[str, str]
     body: bytes
+    stored: Content | None = None
 
     @cached_property
     def path(self) -> str:
@@ -96,6 +101,11 @@ class Request:
             return _fields(authorization).get("Credential")
         return self.presigned.get("X-Amz-Credential")
 
+    @property
+    def access_key_id(self) -> str:
+        """The key that it says it was signed with; empty when it says none."""
+        return (self.credential or self.presigned.get("AWSAccessKeyId", "")).partition("/")[0]
+
     @cached_property
     def signing_name(self) -> str:
         """The service that the request was signed for; S3 when it does not say."""
@@ -103,8 +113,17 @@ class Request:
         return scope[-2].lower() if len(scope) == 5 else "s3"
 
 
-def verify(request: Request, key_of: Callable[[str], Key | None], now: float | None = None) -> str:
-    """Return the access key that signed the request, or raise SignatureRefused."""
+def verify(
+    request: Request,
+    key_of: Callable[[str], Key | None],
+    now: float | None = None,
+    *,
+    body_follows: bool = False,
+) -> str:
+    """Return the access key that signed the request, or raise SignatureRefused.
+
+    Of a body that is still to be read only the stated hash is looked at: compare it afterwards.
+    """
     now = time.time() if now is None else now
     if request.presigned and "authorization" not in request.headers:
         if "X-Amz-Signature" in request.presigned:
@@ -122,9 +141,8 @@ def verify(request: Request, key_of: Callable[[str], Key | None], now: float | N
     scope = _scope(fields["Credential"])
     key = _known(key_of(scope[0]), request.headers.get("x-amz-security-token"))
     stamp = request.headers.get("x-amz-date", "")
-    _check_signature(
-        request, fields["SignedHeaders"], scope, stamp, key, fields["Signature"], _payload(request)
-    )
+    payload = _payload(request, body_follows=body_follows)
+    _check_signature(request, fields["SignedHeaders"], scope, stamp, key, fields["Signature"], payload)
     _check_clock(_moment(stamp), now)
     return scope[0]
 
@@ -200,9 +218,9 @@ def _known(key: Key | None, token: str | None) -> Key:
     return key
 
 
-def _payload(request: Request) -> str:
+def _payload(request: Request, *, body_follows: bool) -> str:
     stated = request.headers.get("x-amz-content-sha256")
-    if stated and (stated == "UNSIGNED-PAYLOAD" or stated.startswith("STREAMING-")):
+    if stated and (body_follows or stated == "UNSIGNED-PAYLOAD" or stated.startswith("STREAMING-")):
         return stated
     actual = hashlib.sha256(request.body).hexdigest() if request.body else EMPTY_SHA256
     if stated and stated != actual:

@@ -134,6 +134,11 @@ class StateDir:
         return self.path / "dynamodb"
 
     @property
+    def objects_dir(self) -> Path:
+        """Folder of the bytes of S3's objects."""
+        return self.path / "objects"
+
+    @property
     def log_file(self) -> Path:
         """The server's own log."""
         return self.path / "server.log"
@@ -239,5 +244,6 @@ class StateDir:
         yield self.journal_dir
         yield self.snapshot_dir
         yield self.metrics_dir
+        yield self.objects_dir
         yield self.dynamodb_dir
         yield self.engines_root

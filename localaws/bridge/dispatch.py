@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote_to_bytes
 from localaws import faults
 from localaws.bridge import imports
 from localaws.faults import FORM, Answer, Fault
+from localaws.s3.content import Content
 from localaws.signature import Request
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ class Dispatcher:
         from botocore.exceptions import ClientError
         from werkzeug.exceptions import HTTPException
 
-        request = _moto_request(call.request)
+        request = moto_request(call.request)
         try:
             handler = self._handler(call, request)
             result = handler(request, request.raw_url, dict(request.headers))
@@ -281,19 +282,20 @@ def _environ(request: Request) -> dict[str, Any]:
     return environ
 
 
-def _moto_request(request: Request) -> Any:
-    from moto.core import request as moto_request
+def moto_request(request: Request) -> Any:
+    """Return the request as moto's handlers take it."""
+    from moto.core import request as core
 
     environ = _environ(request)
     if request.method == "PUT" and environ["CONTENT_TYPE"].startswith(FORM):
         # moto would parse an upload by curl -d or urllib as a form, and lose it.
         environ["CONTENT_TYPE"] = "binary/octet-stream"
-    environ[moto_request.PRESERVED_HEADER_NAMES_ENVIRON_KEY] = {
-        moto_request.environ_key_for_header(name): name
+    environ[core.PRESERVED_HEADER_NAMES_ENVIRON_KEY] = {
+        core.environ_key_for_header(name): name
         for name in request.headers
-        if moto_request.should_preserve_original_header_name(name)
+        if core.should_preserve_original_header_name(name)
     }
-    made = moto_request.Request(environ)
+    made = core.Request(environ)
     made.from_wsgi_server = True
     return made
 
@@ -306,7 +308,8 @@ def _from_exception(error: Any, call: Call) -> Answer:
 
 
 def _answer(status: int, headers: Any, content: Any, call: Call) -> Answer:
-    body = _bytes(content)
+    stream = content.stream() if isinstance(content, Content) and content.is_large else None
+    body = _bytes(content) if stream is None else b""
     if status == 404 and not body and call.protocol == "rest-json" and call.request.method != "HEAD":
         raise faults.unknown_operation(call.protocol, call.action)
     pairs = [
@@ -319,7 +322,8 @@ def _answer(status: int, headers: Any, content: Any, call: Call) -> Answer:
         given = {str(name).lower(): str(value) for name, value in dict(headers).items()}
         pairs.append(("Content-Length", given.get("content-length", str(len(body)))))
         return Answer(status, pairs, b"")
-    return Answer(status, [*pairs, ("Content-Length", str(len(body)))], body)
+    length = len(body) if stream is None else len(content)
+    return Answer(status, [*pairs, ("Content-Length", str(length))], body, stream)
 
 
 _OURS = frozenset({"content-length", "status", "date", "server", "connection", "transfer-encoding"})

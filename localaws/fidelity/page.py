@@ -19,6 +19,7 @@ TITLES = {
     "sns": "Amazon SNS",
     "elasticache": "Amazon ElastiCache",
     "ssm": "AWS Systems Manager",
+    "s3": "Amazon S3",
     "network": "Amazon EC2 and VPC",
     "rest": "Everything else",
 }

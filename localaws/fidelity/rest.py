@@ -20,7 +20,6 @@ FEATURES = (
         "modelled",
         "Keys encrypt and decrypt. Of policies only a few denials count; grants are records.",
     ),
-    Feature("S3", "modelled", "Objects, versions and listings. Of bucket policies only a few denials count."),
     Feature(
         "DynamoDB",
         "modelled",
