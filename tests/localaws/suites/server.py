@@ -25,6 +25,7 @@ from localaws.bridge import backends
 from localaws.certificates import CertificateAuthority
 from localaws.faults import Answer
 from localaws.gateway import Gateway, HttpServer
+from localaws.s3.intake import Body
 from localaws.server import log_to_stderr
 from localaws.signature import Request
 from localaws.state import KeyPair, StateDir
@@ -46,7 +47,7 @@ class PatientGateway(Gateway):
         self._touched = False
         self.account = self._load()
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request, upload: Body | None = None) -> Answer:
         """Answer a request of a test."""
         if request.path == "/moto-api/reset":
             try:
@@ -62,7 +63,7 @@ class PatientGateway(Gateway):
                 log.error("Traceback: this work does not end: %s", left)
                 break
             time.sleep(0.01)
-        return super().answer(request)
+        return super().answer(request, upload)
 
     def _load(self) -> Account:
         account = Account.load(StateDir.open(self._state.path))
