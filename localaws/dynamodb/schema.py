@@ -38,8 +38,8 @@ class IndexSchema:
 class TableSchema:
     """A table as the data plane sees it; made anew whenever the model has changed.
 
-    `status` is CREATING, ACTIVE, UPDATING or DELETING. `logged` tells whether writes are noted in the change log:
-    while its stream or its point-in-time recovery is on.
+    `status` is CREATING, ACTIVE, UPDATING or DELETING. `logged` tells whether writes are noted in the change
+    log: while its stream or its point-in-time recovery is on.
     """
 
     account: str
@@ -94,9 +94,7 @@ class TableSchema:
         )
 
 
-def _key(
-    schema: list[dict[str, str]], types: dict[str, KeyType]
-) -> tuple[KeyAttribute, KeyAttribute | None]:
+def _key(schema: list[dict[str, str]], types: dict[str, KeyType]) -> tuple[KeyAttribute, KeyAttribute | None]:
     roles = {entry["KeyType"]: entry["AttributeName"] for entry in schema}
     hash_key = KeyAttribute(roles["HASH"], types[roles["HASH"]])
     return hash_key, KeyAttribute(roles["RANGE"], types[roles["RANGE"]]) if "RANGE" in roles else None
