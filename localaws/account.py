@@ -7,8 +7,11 @@ import threading
 
 from localaws.bridge import backends
 from localaws.bridge.dispatch import Dispatcher
+from localaws.cloudtrail.recorder import Recorder
 from localaws.control import ControlPlane
 from localaws.errors import LocalawsError
+from localaws.iam.guard import Guard
+from localaws.iam.identity import Directory
 from localaws.runtime import Runtime
 from localaws.services import SERVICES, Services
 from localaws.state import StateDir
@@ -32,8 +35,13 @@ class Account:
         control = ControlPlane(state)
         account = cls(control)
         services = Services(control, account.runtime)
-        control.attach(Dispatcher(), services)
+        dispatcher = Dispatcher()
+        control.attach(dispatcher, services)
+        directory = Directory(state.credentials())
+        control.guard = Guard(state, directory)
+        control.trail = Recorder(state.trail_dir, directory, dispatcher.resolve, durable=state.durable)
         control.restore()
+        control.trail.open()
         for service in set(SERVICES) & set(backends.services_in_use()):
             try:
                 services.start(service)
@@ -58,4 +66,5 @@ class Account:
         self._ending.set()
         if self._runtime is not None:
             self._runtime.end()
+        self.control.trail.close()
         self.control.close()

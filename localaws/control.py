@@ -22,6 +22,8 @@ from localaws.state import StateDir
 
 if TYPE_CHECKING:
     from localaws.bridge.dispatch import Call, Dispatcher
+    from localaws.cloudtrail.recorder import Recorder
+    from localaws.iam.guard import Guard
     from localaws.services import Services
     from localaws.signature import Request
 
@@ -55,6 +57,8 @@ class ControlPlane:
         self.state = state
         self.lock = threading.RLock()
         self.replaying = False
+        self.trail: Recorder
+        self.guard: Guard
         self._depth = 0
         self._subscribers: list[Callable[[], None]] = []
         self._journal = Journal(state.journal_dir, durable=state.durable)
@@ -84,6 +88,7 @@ class ControlPlane:
         call = self._dispatcher.resolve(request)
         self._dispatcher.prepare(call.service)
         self._services.start(call.service)
+        self.guard.check(call)
         plane = self._services.data_plane(call.service, call.action)
         if plane is not None:
             return plane.answer(call)

@@ -46,6 +46,12 @@ class Gateway:
 
     def answer(self, request: Request, upload: intake.Body | None = None) -> Answer:
         """Return the answer to a request, whatever happens; the body of a large upload is read only now."""
+        answer = self._answer(request, upload)
+        if self._control is not None:
+            self._control.trail.note(request, answer)
+        return answer
+
+    def _answer(self, request: Request, upload: intake.Body | None) -> Answer:
         protocol = faults.protocol_of(request.signing_name, request.headers, request.query)
         try:
             self._ready.wait()

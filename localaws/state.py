@@ -139,6 +139,11 @@ class StateDir:
         return self.path / "objects"
 
     @property
+    def trail_dir(self) -> Path:
+        """Folder of CloudTrail's records and events."""
+        return self.path / "trail"
+
+    @property
     def log_file(self) -> Path:
         """The server's own log."""
         return self.path / "server.log"
@@ -237,6 +242,7 @@ class StateDir:
             "server.json",
             "zones.json",
             "sampling.json",
+            "iam.json",
         ):
             (self.path / name).unlink(missing_ok=True)
 
@@ -244,6 +250,7 @@ class StateDir:
         yield self.journal_dir
         yield self.snapshot_dir
         yield self.metrics_dir
+        yield self.trail_dir
         yield self.objects_dir
         yield self.dynamodb_dir
         yield self.engines_root

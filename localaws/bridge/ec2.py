@@ -62,6 +62,13 @@ class Host:
     private_name: str
     profile: str | None
     security_group_ids: tuple[str, ...]
+    public_ip: str | None = None
+    zone: str = ""
+    user_data: str | None = None
+    """In base64, as it was given."""
+    boot: int = 0
+    """How often it was told to start."""
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -200,6 +207,11 @@ def _host(instance: Any) -> Host:
         private_name=instance.private_dns_name or "",
         profile=_profile(instance),
         security_group_ids=tuple(group.id for group in groups),
+        public_ip=nic.public_ip if nic else None,
+        zone=str(instance.availability_zone or ""),
+        user_data=str(instance.user_data) if instance.user_data else None,
+        boot=getattr(instance, "boot", 0),
+        tags=tuple((str(tag["key"]), str(tag["value"])) for tag in instance.get_tags()),
     )
 
 

@@ -1,0 +1,1 @@
+"""IAM: who calls, and, when that is switched on, whether they may."""
