@@ -169,11 +169,12 @@ class _Server:
         return any(self.state.journal_dir.iterdir()) or any(self.state.snapshot_dir.iterdir())
 
     def _load(self) -> None:
-        from localaws.account import Account
-
         keeper.stop_engines(self.state.engines_root)
         self.state.clear_sockets()
         self.state.clear_unfinished()
+        # a lengthy import
+        from localaws.account import Account
+
         try:
             self.account = Account.load(self.state)
         except Exception as error:
