@@ -1,4 +1,4 @@
-"""The command line: `autograder check`, `outcomes`, `lint` and `release`."""
+"""The command line: `autograder check`, `outcomes`, `lint`, `release` and `syllabus`."""
 
 import argparse
 import json
@@ -58,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
         "--root", type=Path, default=Path.cwd(), help="the course's folder, default this one"
     )
     release.set_defaults(run=_release)
+    syllabus = commands.add_parser("syllabus", help="write docs/syllabus-map.md from the cells' tags")
+    syllabus.add_argument("--check", action="store_true", help="write nothing; fail when it is stale")
+    syllabus.add_argument(
+        "--root", type=Path, default=Path.cwd(), help="the course's folder, default this one"
+    )
+    syllabus.set_defaults(run=_syllabus)
     return parser
 
 
@@ -117,3 +123,9 @@ def _release(options: argparse.Namespace) -> int:
     from autograder.release import check_release, release
 
     return check_release(options.root) if options.check else release(options.root)
+
+
+def _syllabus(options: argparse.Namespace) -> int:
+    from autograder.syllabus import write_map
+
+    return write_map(options.root, check=options.check)

@@ -101,7 +101,8 @@ def heat(table: Mapping[str, Sequence[float]], *, title: str = "", unit: str = "
             place = _MARGIN + _NAME + column * size
             parts.append(
                 f'<rect x="{place:.1f}" y="{top + 2:g}" width="{max(size - 2, 1):.1f}" '
-                f'height="{_CELL - 4:g}" rx="2" fill="#c2570c" fill-opacity="{0.06 + 0.94 * value / most:.2f}">'
+                f'height="{_CELL - 4:g}" rx="2" fill="#c2570c" '
+                f'fill-opacity="{0.06 + 0.94 * value / most:.2f}">'
                 f"<title>{amount(value, unit)}</title></rect>"
             )
     bottom = _HEAD + len(rows) * _CELL
