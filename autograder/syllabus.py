@@ -1,4 +1,4 @@
-"""Where each line of the syllabus is taught: docs/syllabus-map.md, made from the tags of the notebooks' cells."""
+"""Where each line of the syllabus is taught: docs/syllabus-map.md, from the tags of the notebooks' cells."""
 
 import json
 import re
