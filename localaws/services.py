@@ -17,6 +17,7 @@ SERVICES = {
     "rds": "localaws.rds",
     "dynamodb": "localaws.dynamodb",
     "elasticache": "localaws.elasticache",
+    "ec2": "localaws.ec2",
     "ssm": "localaws.ssm",
     "cloudwatch": "localaws.cloudwatch",
     "logs": "localaws.logs",

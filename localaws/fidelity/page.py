@@ -20,7 +20,7 @@ TITLES = {
     "elasticache": "Amazon ElastiCache",
     "ssm": "AWS Systems Manager",
     "s3": "Amazon S3",
-    "network": "Amazon EC2 and VPC",
+    "ec2": "Amazon EC2 and VPC",
     "rest": "Everything else",
 }
 

@@ -37,6 +37,8 @@ class Program:
     environment: dict[str, str]
     split: bool = False
     """Whether standard error has a log of its own."""
+    farewell: str = ""
+    """Written behind the program's last words, followed by its code."""
 
     @property
     def output(self) -> Path:
@@ -111,6 +113,7 @@ class HostProcess:
             "environment": program.environment | {MARK: str(program.folder)},
             "output": str(program.output),
             "errors": str(program.errors) if program.split else None,
+            "farewell": program.farewell,
             "user": account.uid if account else None,
             "group": account.gid if account else None,
         }

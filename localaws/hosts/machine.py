@@ -1,0 +1,223 @@
+"""What stands for an EC2 instance or an ECS task on this machine: a folder, two addresses, and its processes.
+
+Programs listen on the inner address, which they are told as HOST. Whatever listens there is reached at the
+same port of the outer address, where the front asks the network who may enter.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from localaws.addresses import FALLBACK, Address
+from localaws.engines.process import send
+from localaws.hosts import surroundings
+from localaws.hosts.identities import families, listeners
+from localaws.hosts.keys import RoleKeys
+from localaws.hosts.process import HostProcess, Program
+from localaws.network import Origin, Target
+from localaws.relay import Endpoint
+from localaws.relay.endpoint import Server
+from localaws.relay.front import EndpointError
+
+if TYPE_CHECKING:
+    from localaws.hosts.machines import Machines
+
+log = logging.getLogger(__name__)
+
+KILLED = 5.0
+"""Seconds that a killed process has to be gone."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """Who a machine is. `target` describes a port to the network model, `names` are its other addresses."""
+
+    uid: str
+    account_id: str
+    region: str
+    origin: Origin
+    names: tuple[str, ...]
+    target: Callable[[int], Target]
+
+
+@dataclass
+class Run:
+    """A program of a machine, with the credentials that it was given."""
+
+    process: HostProcess
+    keys: RoleKeys | None
+
+
+@dataclass
+class Machine:
+    """A machine; `boot` tells which of its host's starts it has made."""
+
+    card: Card
+    machines: Machines
+    inner: Address
+    outer: Address
+    boot: int | None = None
+    runs: dict[str, Run] = field(default_factory=dict)
+    ports: dict[int, bool] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Everything that it keeps."""
+        return self.machines.folder(self.card.uid)
+
+    @property
+    def home(self) -> Path:
+        """Where its programs work: it stays while the host exists."""
+        return self.folder / "home"
+
+    def script(self, name: str, text: bytes) -> Path:
+        """Write a program that may be run."""
+        folder = self.folder / "scripts"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        path = folder / name
+        path.write_bytes(text)
+        path.chmod(0o700)
+        if account := surroundings.account():
+            account.own(folder)
+            account.own(path)
+        return path
+
+    def run(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        role: str | None,
+        environment: dict[str, str] | None = None,
+        split: bool = False,
+        farewell: str = "",
+    ) -> HostProcess:
+        """Start a program under a name of its own, with credentials of the role."""
+        control = self.machines.control
+        card = self.card
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        account = surroundings.account()
+        if account is not None:
+            account.own(self.folder)
+            account.own(self.home)
+        folder = self.folder / name
+        shutil.rmtree(folder, ignore_errors=True)
+        keys = (
+            RoleKeys.issue(control, card.account_id, card.region, role, _session(card.uid)) if role else None
+        )
+        variables = surroundings.environment(self.home)
+        variables |= surroundings.connections(control.state, card.region, self.folder)
+        variables |= {"HOST": self.inner.address} | (keys.environment() if keys else {})
+        program = Program(argv, folder, self.home, variables | (environment or {}), split, farewell)
+        process = HostProcess(program, account, self.machines.wake)
+        self.machines.identities.add(process.pid, card.origin)
+        self.runs[name] = Run(process, keys)
+        return process
+
+    def alive(self) -> list[HostProcess]:
+        """Return what still runs."""
+        return [run.process for run in list(self.runs.values()) if not run.process.gone]
+
+    def end(self, grace: float) -> None:
+        """End all that runs, and come back when it has."""
+        for process in self.alive():
+            process.end(grace)
+        for process in self.alive():
+            if not process.wait_gone(grace + KILLED):
+                send(process.pid, signal.SIGKILL)
+                process.wait_gone(KILLED)
+        self.look()
+
+    def look(self) -> None:
+        """Bury what has ended, keep the credentials of what lives valid, and open a door to each port."""
+        for name, run in list(self.runs.items()):
+            if run.process.gone:
+                self.forget(name)
+            elif run.keys:
+                run.keys.renew()
+        self._open(self._listening())
+
+    def forget(self, name: str) -> None:
+        """Take back what a program that has ended was given; its logs stay."""
+        run = self.runs.pop(name, None)
+        if run is not None:
+            self.machines.identities.remove(run.process.pid)
+            if run.keys:
+                run.keys.revoke()
+
+    def _listening(self) -> set[int]:
+        """Return the ports of the inner address; whoever listens for the whole world is ended."""
+        ports = set()
+        runs = {run.process.pid: run.process for run in self.runs.values()}
+        for init, family in families(runs).items():
+            for pid, address, port in listeners(family):
+                if address == self.inner.address:
+                    ports.add(port)
+                elif not _loopback(address):
+                    _note(
+                        runs[init].program,
+                        f"process {pid} was ended: it listened on {address}:{port}, where other machines "
+                        f"could reach it. Listen on the address in the variable HOST ({self.inner.address})",
+                    )
+                    os.kill(pid, signal.SIGKILL)
+        return ports
+
+    def _open(self, ports: set[int]) -> None:
+        for port in set(self.ports) - ports:
+            del self.ports[port]
+            self.machines.front.close(self._door(port))
+            self.machines.addresses.release(self._door(port))
+        for port in ports - set(self.ports):
+            self.ports[port] = True
+            try:
+                self.machines.front.open(self._endpoint(port))
+            except EndpointError as error:
+                log.warning("port %s of %s is not reachable: %s", port, self.card.uid, error)
+
+    def _endpoint(self, port: int) -> Endpoint:
+        at = Address(self.outer.address, port)
+        if at.address == FALLBACK:
+            at = self.machines.addresses.claim(self._door(port), port)
+            log.info("port %s of %s is reached at %s:%s", port, self.card.uid, at.address, at.port)
+        return Endpoint(
+            name=self._door(port),
+            kind="tcp",
+            address=at.address,
+            port=at.port,
+            server=(Server(Address(self.inner.address, port)),),
+            target=lambda: self.card.target(port),
+            names=self.card.names,
+        )
+
+    def _door(self, port: int) -> str:
+        return f"{self.card.uid}:{port}"
+
+    def remove(self) -> None:
+        """End everything and leave nothing behind."""
+        self.end(0)
+        for name in list(self.runs):
+            self.forget(name)
+        self._open(set())
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _session(uid: str) -> str:
+    return uid.rpartition("/")[2]
+
+
+def _loopback(address: str) -> bool:
+    return ip_address(address.partition("%")[0]).is_loopback
+
+
+def _note(program: Program, text: str) -> None:
+    """Say something where the program's own words are read."""
+    with program.output.open("a") as output:
+        output.write(f"[localaws] {text}\n")
