@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 SERVICES = {
     "rds": "localaws.rds",
     "dynamodb": "localaws.dynamodb",
+    "dynamodbstreams": "localaws.dynamodb.streams",
     "elasticache": "localaws.elasticache",
+    "cloudtrail": "localaws.cloudtrail",
     "ec2": "localaws.ec2",
     "ssm": "localaws.ssm",
     "cloudwatch": "localaws.cloudwatch",

@@ -21,11 +21,6 @@ FEATURES = (
         "Keys encrypt and decrypt. Of policies only a few denials count; grants are records.",
     ),
     Feature(
-        "DynamoDB",
-        "modelled",
-        "Items, conditions, queries and streams by moto; no capacity limit throttles.",
-    ),
-    Feature(
         "SNS and SQS",
         "modelled",
         "Messages reach queues, and web addresses of this machine; no mail is sent.",
