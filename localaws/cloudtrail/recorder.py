@@ -82,6 +82,11 @@ class Recorder:
             self._store = Store(self._folder / "events.sqlite")
         return self._store
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there are records that are no events yet."""
+        return bool(self._records)
+
     def note(self, request: Request, answer: Answer) -> None:
         """Record a call; it is in the file when this returns."""
         call = Call("", "", request)
