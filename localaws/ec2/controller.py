@@ -53,6 +53,7 @@ class Ec2Controller:
         self._control = control
         self._runtime = runtime
         self._machines = runtime.machines
+        self._machines.instance = self.machine
         self._looked = 0.0
         CONSOLES.root = control.state.engines_root
         for place in self._places():

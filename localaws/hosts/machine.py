@@ -99,6 +99,7 @@ class Machine:
         environment: dict[str, str] | None = None,
         split: bool = False,
         farewell: str = "",
+        directory: str | None = None,
     ) -> HostProcess:
         """Start a program under a name of its own, with credentials of the role."""
         control = self.machines.control
@@ -116,7 +117,8 @@ class Machine:
         variables = surroundings.environment(self.home)
         variables |= surroundings.connections(control.state, card.region, self.folder)
         variables |= {"HOST": self.inner.address} | (keys.environment() if keys else {})
-        program = Program(argv, folder, self.home, variables | (environment or {}), split, farewell)
+        where = Path(directory) if directory else self.home
+        program = Program(argv, folder, where, variables | (environment or {}), split, farewell)
         process = HostProcess(program, account, self.machines.wake)
         self.machines.identities.add(process.pid, card.origin)
         self.runs[name] = Run(process, keys)

@@ -30,6 +30,8 @@ class Machines:
     addresses: Addresses
     identities: Identities
     wake: Callable[[], None]
+    instance: Callable[[str, str, str], Machine | None] = lambda *_: None
+    """Returns the machine of a running EC2 instance, by account, Region and identifier."""
     _known: dict[str, Machine] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -172,6 +172,14 @@ def _marked(process: psutil.Process, folder: Path) -> bool:
     return False
 
 
+def head(path: Path, size: int) -> bytes:
+    """Return the beginning of a log, as far as it is still there."""
+    for part in (path.with_name(f"{path.name}.1"), path):
+        with contextlib.suppress(OSError), part.open("rb") as stream:
+            return stream.read(size)
+    return b""
+
+
 def tail(path: Path, size: int) -> bytes:
     """Return the end of a log, with what is left of its former part."""
     with contextlib.suppress(OSError):
