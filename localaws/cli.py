@@ -1,4 +1,4 @@
-"""The command line: start, stop, status, reset, env, logs, zone and sampling."""
+"""The command line: start, stop, status, reset, env, logs, zone, onprem and sampling."""
 
 from __future__ import annotations
 
@@ -55,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     zone = _verb(verbs, "zone", _zone, "take an Availability Zone down, or let it be up again")
     zone.add_argument("what", choices=("fail", "restore"), help="fail: what stands there dies and stays down")
     zone.add_argument("name", metavar="ZONE", help="for example us-east-1a")
+    onprem = _verb(verbs, "onprem", _onprem, "a PostgreSQL server outside AWS, to migrate from")
+    onprem.add_argument("what", choices=("start", "stop", "status", "remove"), help="remove: its data go too")
+    onprem.add_argument("--json", action="store_true", help="print how to reach it as JSON")
     sampling = _verb(verbs, "sampling", _sampling, "change how often CloudWatch looks at the servers")
     sampling.add_argument(
         "seconds", metavar="SECONDS", help="between two looks, also of the alarms; a divisor of 60"
@@ -132,6 +135,25 @@ def _env(options: argparse.Namespace) -> int:
         print(json.dumps(variables, indent=1))
     else:
         print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()))
+    return 0
+
+
+def _onprem(options: argparse.Namespace) -> int:
+    from localaws import onprem
+
+    state = StateDir.open(options.state)
+    if options.what in ("stop", "remove"):
+        (onprem.stop if options.what == "stop" else onprem.remove)(state)
+    elif options.what == "start":
+        onprem.start(state)
+    facts = onprem.status(state)
+    if options.json:
+        print(json.dumps(facts, indent=1))
+    elif "port" in facts:
+        runs = "runs" if facts["running"] else "is stopped"
+        print(f"It {runs}: {facts['host']}:{facts['port']}, user {facts['user']}, database {facts['dbname']}")
+    else:
+        print("There is none.")
     return 0
 
 

@@ -27,6 +27,7 @@ SERVICES = {
     "awslambda": "localaws.awslambda",
     "secretsmanager": "localaws.secretsmanager",
     "s3": "localaws.s3",
+    "dms": "localaws.dms",
 }
 
 # These read or write the models of other services, which must be ours by then.

@@ -124,6 +124,11 @@ class StateDir:
         return self.path / "ca"
 
     @property
+    def dms_dir(self) -> Path:
+        """Folder of what the migration tasks tell of themselves."""
+        return self.path / "dms"
+
+    @property
     def metrics_dir(self) -> Path:
         """Folder of the store of metrics."""
         return self.path / "metrics"
@@ -253,4 +258,5 @@ class StateDir:
         yield self.trail_dir
         yield self.objects_dir
         yield self.dynamodb_dir
+        yield self.dms_dir
         yield self.engines_root

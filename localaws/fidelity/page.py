@@ -24,6 +24,7 @@ TITLES = {
     "cloudtrail": "AWS CloudTrail",
     "s3": "Amazon S3",
     "ec2": "Amazon EC2 and VPC",
+    "dms": "AWS Database Migration Service",
     "rest": "Everything else",
 }
 
