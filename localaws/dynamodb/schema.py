@@ -34,7 +34,7 @@ class IndexSchema:
         return (self.hash,) if self.range is None else (self.hash, self.range)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TableSchema:
     """A table as the data plane sees it; made anew whenever the model has changed.
 
@@ -57,7 +57,7 @@ class TableSchema:
     logged: bool
     stream_view: str | None
     ttl_attribute: str | None
-    table: Any = field(compare=False, repr=False, default=None)
+    table: Any = field(repr=False, default=None)
 
     @property
     def attributes(self) -> tuple[KeyAttribute, ...]:

@@ -135,6 +135,12 @@ class TableStore:
     ) -> None:
         """Carry out edits whose changes of indexes are known; under `writing`."""
         self.run(self.steps(schema, edits, changes))
+        self.recount(edits, changes)
+
+    def recount(self, edits: Sequence[Edit], changes: Sequence[list[IndexChange]]) -> None:
+        """Bring the totals up to date after edits; under `writing`."""
+        if not self._totals:
+            return
         for edit, made in zip(edits, changes, strict=True):
             self._recount(None, edit.old, edit.new)
             for change in made:
@@ -316,7 +322,7 @@ class TableStore:
             for table in ("changes", "marks", "sqlite_sequence"):
                 self._writer.execute(f"DELETE FROM {table}")
 
-    def expired(self, attribute: str, now: int, limit: int) -> list[Item]:
+    def expired(self, schema: TableSchema, attribute: str, now: int, limit: int) -> list[Item]:
         """Return items whose number `attribute` (epoch seconds) is past and at most five years old."""
         with self._reader() as reader:
             found = reader.execute(
