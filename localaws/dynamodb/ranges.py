@@ -60,8 +60,8 @@ def _after_prefix(prefix: bytes) -> bytes | None:
 
 def of_segment(segment: int, total: int, index: str | None) -> Range:
     """Return the range of a segment of a parallel scan."""
-    low, high = _boundary(segment, total), _boundary(segment + 1, total)
-    return Range(index, low=(low,) if segment else (), high=(high,) if segment + 1 < total else ())
+    low = (_boundary(segment, total),) if segment else ()
+    return Range(index, low=low, high=(_boundary(segment + 1, total),) if segment + 1 < total else ())
 
 
 def _boundary(segment: int, total: int) -> bytes:
