@@ -1,4 +1,4 @@
-"""The command line: start, stop, status, reset, env, logs, zone, onprem and sampling."""
+"""The command line: start, stop, status, reset, env, logs, zone, onprem, sampling and iam."""
 
 from __future__ import annotations
 
@@ -62,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     sampling.add_argument(
         "seconds", metavar="SECONDS", help="between two looks, also of the alarms; a divisor of 60"
     )
+    iam = _verb(verbs, "iam", _iam, "let IAM's policies decide about users' and roles' calls, or not")
+    iam.add_argument("what", choices=("enforce",), help="the owner's own key may always do everything")
+    iam.add_argument("value", choices=("on", "off"), help="off: nobody is refused because of a policy")
     return parser
 
 
@@ -95,13 +98,21 @@ def _start(options: argparse.Namespace) -> int:
 
 
 def _stop(options: argparse.Namespace) -> int:
-    stopped = daemon.stop(StateDir.open(options.state))
+    from localaws import onprem
+
+    state = StateDir.open(options.state)
+    stopped = daemon.stop(state)
+    onprem.stop(state)
     print("Stopped." if stopped else "It was not running.")
     return 0
 
 
 def _reset(options: argparse.Namespace) -> int:
-    found = daemon.reset(StateDir.open(options.state))
+    from localaws import onprem
+
+    state = StateDir.open(options.state)
+    onprem.remove(state)
+    found = daemon.reset(state)
     print(f"Empty, and up again: {found.endpoint_url}" if found else "Empty.")
     return 0
 
@@ -112,6 +123,8 @@ def _status(options: argparse.Namespace) -> int:
         print(json.dumps(facts, indent=1))
     elif facts["running"]:
         print(f"Running: {facts['endpoint_url']} (pid {facts['pid']}, state {facts['state']})")
+        if facts["iam_enforcing"]:
+            print("  IAM policies are enforced")
         for engine in facts["engines"]:
             print(f"  {engine['kind']} {engine['name']}: {engine['status']} (pid {engine['pid']})")
     else:
@@ -163,6 +176,14 @@ def _sampling(options: argparse.Namespace) -> int:
     state = StateDir.open(options.state)
     interval.change(state, options.seconds)
     print(f"CloudWatch looks every {interval.seconds_between(state)} s.")
+    return 0
+
+
+def _iam(options: argparse.Namespace) -> int:
+    from localaws.iam import switch
+
+    switch.enforce(StateDir.open(options.state), on=options.value == "on")
+    print(f"IAM policies are {'enforced' if options.value == 'on' else 'not enforced'}.")
     return 0
 
 
