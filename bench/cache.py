@@ -45,10 +45,19 @@ def _create(peer: Peer) -> tuple[str, int]:
     """Create a cache; where its endpoint is entered from an application's host."""
     ec2, cache, ssm = peer.client("ec2"), peer.client("elasticache"), peer.client("ssm")
     peer.client("iam").create_instance_profile(InstanceProfileName="bench")
+    group = ec2.create_security_group(GroupName="bench", Description="itself")["GroupId"]
+    itself = {"IpProtocol": "tcp", "FromPort": 6379, "ToPort": 6379, "UserIdGroupPairs": [{"GroupId": group}]}
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[itself])
     image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
-    made = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, IamInstanceProfile={"Name": "bench"})
+    made = ec2.run_instances(
+        ImageId=image, MinCount=1, MaxCount=1, IamInstanceProfile={"Name": "bench"}, SecurityGroupIds=[group]
+    )
     cache.create_cache_cluster(
-        CacheClusterId="bench", Engine="redis", CacheNodeType="cache.t3.micro", NumCacheNodes=1
+        CacheClusterId="bench",
+        Engine="redis",
+        CacheNodeType="cache.t3.micro",
+        NumCacheNodes=1,
+        SecurityGroupIds=[group],
     )
     cache.get_waiter("cache_cluster_available").wait(
         CacheClusterId="bench", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
