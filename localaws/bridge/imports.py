@@ -73,7 +73,25 @@ class _KmsModels(SourceFileLoader):
         kms.install()
 
 
+class _IamModels(SourceFileLoader):
+    def exec_module(self, module: ModuleType) -> None:
+        super().exec_module(module)
+        from localaws.iam import backend
+
+        backend.install()
+
+
+class _StsModels(SourceFileLoader):
+    def exec_module(self, module: ModuleType) -> None:
+        super().exec_module(module)
+        from localaws.iam import sts
+
+        sts.install()
+
+
 _LOADERS = {
+    "moto.iam.models": _IamModels,
+    "moto.sts.models": _StsModels,
     "moto.ec2.models.instance_types": _Offerings,
     "moto.ec2.models": _Ec2Models,
     "moto.kms.models": _KmsModels,
