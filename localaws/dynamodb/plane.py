@@ -19,6 +19,11 @@ from localaws.dynamodb.batches import batch_write_item
 from localaws.dynamodb.capacity import Units
 from localaws.dynamodb.errors import ItemFault, not_found, unreadable
 from localaws.dynamodb.keys import Place
+from localaws.dynamodb.partiql import (
+    batch_execute_statement,
+    execute_statement,
+    execute_transaction,
+)
 from localaws.dynamodb.parts import Parts, parts
 from localaws.dynamodb.queries import query, scan
 from localaws.dynamodb.reads import batch_get_item, get_item
@@ -54,6 +59,9 @@ OPERATIONS: dict[str, Operation] = {
     "BatchWriteItem": batch_write_item,
     "TransactGetItems": transact_get_items,
     "TransactWriteItems": transact_write_items,
+    "ExecuteStatement": execute_statement,
+    "BatchExecuteStatement": batch_execute_statement,
+    "ExecuteTransaction": execute_transaction,
 }
 
 

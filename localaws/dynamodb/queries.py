@@ -218,12 +218,12 @@ def _search(
         consistent=requests.boolean(given, "ConsistentRead"),
         predicate=predicate,
         projection=wanted,
-        fetches=_fetches(schema, index, select, wanted),
+        fetches=fetches(schema, index, select, wanted),
         counts_only=select == "COUNT",
     )
 
 
-def _fetches(
+def fetches(
     schema: TableSchema, index: IndexSchema | None, select: str | None, wanted: Projection | None
 ) -> bool:
     """Return whether items are completed from the table; a Fault for an index that cannot do that."""
@@ -246,7 +246,7 @@ def _document(tables: Tables, given: Parameters, search: Search, usage: Usage) -
     page, units = search_page(tables, search, usage)
     usage.returned = len(page.records)
     return Document(
-        Items=None if search.counts_only else b"[%s]" % b",".join(_bodies(page, search.projection)),
+        Items=None if search.counts_only else b"[%s]" % b",".join(bodies(page, search.projection)),
         Count=len(page.records),
         ScannedCount=page.scanned,
         LastEvaluatedKey=last_key(search, page),
@@ -254,7 +254,8 @@ def _document(tables: Tables, given: Parameters, search: Search, usage: Usage) -
     )
 
 
-def _bodies(page: Page, wanted: Projection | None) -> Iterator[bytes]:
+def bodies(page: Page, wanted: Projection | None) -> Iterator[bytes]:
+    """Yield the wanted parts of a page's items as JSON."""
     for record in page.records:
         yield record.body if wanted is None else encode(wanted(record.item)).encode()
 

@@ -176,7 +176,7 @@ def _answer(tables: Tables, given: Parameters, write: Write, usage: Usage) -> Do
     edit, units = perform(tables, write, usage)
     schema = write.schema
     return Document(
-        Attributes=_attributes(given.get("ReturnValues"), write, edit),
+        Attributes=attributes_of(given.get("ReturnValues"), write, edit),
         ConsumedCapacity=capacity.consumed(schema, given.get("ReturnConsumedCapacity"), units),
         ItemCollectionMetrics=collection_metrics(tables, given, write),
     )
@@ -203,7 +203,8 @@ def perform(tables: Tables, write: Write, usage: Usage) -> tuple[Edit, Units]:
     return edit, units
 
 
-def _attributes(wanted: str | None, write: Write, edit: Edit) -> Any:
+def attributes_of(wanted: str | None, write: Write, edit: Edit) -> Any:
+    """Return the attributes that an answer's ReturnValues ask for."""
     if wanted in (None, "NONE"):
         return None
     record = edit.new if wanted in ("ALL_NEW", "UPDATED_NEW") else edit.old

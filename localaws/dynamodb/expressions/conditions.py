@@ -27,7 +27,12 @@ def condition(text: Any, label: str, given: Placeholders) -> tuple[Predicate, Co
     """Return the test that a ConditionExpression or FilterExpression describes, and what it says."""
     node = read_condition(text, label)
     given.use((node,), label)
-    return _Compiler(given, label).predicate(node), node
+    return compiled(node, given, label), node
+
+
+def compiled(node: Condition, given: Placeholders, label: str) -> Predicate:
+    """Return the test of a condition."""
+    return _Compiler(given, label).predicate(node)
 
 
 def paths(node: object, given: Placeholders) -> Iterator[Steps]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from localaws.dynamodb import decimals
@@ -66,6 +66,12 @@ def update(text: Any, given: Placeholders) -> Update:
     """Return the update that an UpdateExpression describes."""
     actions = read_update(text, LABEL)
     given.use(actions, LABEL)
+    return updating(actions, given)
+
+
+def updating(actions: Iterable[Action], given: Placeholders) -> Update:
+    """Return the update of actions."""
+    actions = tuple(actions)
     paths = [given.steps(action.path) for action in actions]
     check_apart(paths, LABEL)
     made = [
