@@ -21,12 +21,15 @@ SERVICES = {
     "cloudtrail": "localaws.cloudtrail",
     "ec2": "localaws.ec2",
     "ssm": "localaws.ssm",
+    "ecs": "localaws.ecs",
     "cloudwatch": "localaws.cloudwatch",
     "logs": "localaws.logs",
     "sns": "localaws.sns",
     "awslambda": "localaws.awslambda",
     "secretsmanager": "localaws.secretsmanager",
     "s3": "localaws.s3",
+    "glue": "localaws.glue",
+    "athena": "localaws.athena",
     "dms": "localaws.dms",
 }
 

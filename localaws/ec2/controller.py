@@ -131,6 +131,7 @@ class Ec2Controller:
             origin=Origin(host.id),
             names=(host.id, host.private_ip, host.private_name),
             target=functools.partial(self._target, place),
+            session=host.id,
         )
 
     def _target(self, place: Place, port: int) -> Target:

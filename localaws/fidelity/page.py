@@ -23,7 +23,10 @@ TITLES = {
     "ssm": "AWS Systems Manager",
     "cloudtrail": "AWS CloudTrail",
     "s3": "Amazon S3",
+    "athena": "Amazon Athena",
+    "glue": "AWS Glue",
     "ec2": "Amazon EC2 and VPC",
+    "ecs": "Amazon ECS",
     "dms": "AWS Database Migration Service",
     "rest": "Everything else",
 }

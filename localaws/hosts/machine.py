@@ -46,6 +46,8 @@ class Card:
     origin: Origin
     names: tuple[str, ...]
     target: Callable[[int], Target]
+    session: str
+    """The name of its role's sessions."""
 
 
 @dataclass
@@ -111,9 +113,7 @@ class Machine:
             account.own(self.home)
         folder = self.folder / name
         shutil.rmtree(folder, ignore_errors=True)
-        keys = (
-            RoleKeys.issue(control, card.account_id, card.region, role, _session(card.uid)) if role else None
-        )
+        keys = RoleKeys.issue(control, card.account_id, card.region, role, card.session) if role else None
         variables = surroundings.environment(self.home)
         variables |= surroundings.connections(control.state, card.region, self.folder)
         variables |= {"HOST": self.inner.address} | (keys.environment() if keys else {})
@@ -209,10 +209,6 @@ class Machine:
             self.forget(name)
         self._open(set())
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _session(uid: str) -> str:
-    return uid.rpartition("/")[2]
 
 
 def _loopback(address: str) -> bool:
