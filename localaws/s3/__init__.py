@@ -23,9 +23,10 @@ def install(control: ControlPlane | None) -> None:
 
     backend.install()
     if control is None:
-        store.use(store.Store(Path(gettempdir()) / f"la-objects-{os.getpid()}", durable=False))
+        root, durable = Path(gettempdir()) / f"la-objects-{os.getpid()}", False
     else:
-        store.use(store.Store(control.state.objects_dir, durable=control.state.durable))
+        root, durable = control.state.objects_dir, control.state.durable
+    store.use(root, durable=durable)
 
 
 def start(control: ControlPlane, runtime: Runtime) -> Controller:
