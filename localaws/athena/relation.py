@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from localaws.athena import projection
@@ -19,6 +20,9 @@ from localaws.athena.faults import QueryFailed
 from localaws.athena.metadata import NULL_VALUE
 from localaws.athena.types import from_hive, literal, quoted
 from localaws.s3 import objects
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 REFUSED = (".bz2", ".lzo", ".snappy", ".lz4")
@@ -71,18 +75,14 @@ class Relation:
         os.link(source, target)
         self.files.append(File(target, values, size))
 
-    def sql(self) -> str:
+    def sql(self, connection: DuckDBPyConnection) -> str:
         """Return the SELECT that reads the table."""
         if not self.files:
             nothing = (f"CAST(NULL AS {from_hive(kind)}) AS {quoted(name)}" for name, kind in self._all)
             return f"SELECT {', '.join(nothing)} WHERE false"
-        readers = {
-            "parquet": self._parquet,
-            "json": self._json,
-            "csv": self._delimited,
-            "text": self._delimited,
-        }
-        return readers[self.table.format]()
+        if self.table.format == "parquet":
+            return self._parquet(connection)
+        return self._json() if self.table.format == "json" else self._delimited()
 
     @property
     def _all(self) -> tuple[tuple[str, str], ...]:
@@ -107,29 +107,14 @@ class Relation:
             for key, (name, _) in zip(self.keys, self.table.keys, strict=True)
         ]
 
-    def _parquet(self) -> str:
-        found = self.parquet_columns()
+    def _parquet(self, connection: DuckDBPyConnection) -> str:
+        rows = connection.execute(
+            "SELECT DISTINCT name FROM parquet_schema($1)", [str(self.files[0].path)]
+        ).fetchall()
+        found = {str(name).lower(): str(name) for (name,) in rows}
         columns = [_parquet_column(name, kind, found) for name, kind in self.table.columns]
-        source = (
-            self._source("read_parquet", "union_by_name = true")
-            if self._differ()
-            else self._source("read_parquet")
-        )
+        source = self._source("read_parquet")
         return f"SELECT {', '.join([*columns, *self._key_columns()])} FROM {source}"
-
-    def _differ(self) -> bool:
-        return self.table.parameters.get("parquet.union") == "true"
-
-    def parquet_columns(self) -> dict[str, str]:
-        """Return the columns of the first file by their lower-case names."""
-        import duckdb
-
-        with duckdb.connect(":memory:") as connection:
-            rows = connection.execute(
-                "SELECT DISTINCT name FROM parquet_schema($1) WHERE name IS NOT NULL",
-                [str(self.files[0].path)],
-            ).fetchall()
-        return {str(name).lower(): str(name) for (name,) in rows}
 
     def _json(self) -> str:
         spelled = self._spellings()

@@ -67,7 +67,12 @@ def resolved(tree: exp.Expr, database: str, resolve: Resolve) -> exp.Expr:
     own = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     names = {table.alias_or_name.lower() for table in tree.find_all(exp.Table)}
     for table in list(tree.find_all(exp.Table)):
-        if not isinstance(table.this, exp.Identifier) or (not table.db and table.name.lower() in own):
+        if not isinstance(table.this, exp.Identifier):
+            function = table.this.name or table.this.sql_name()
+            raise QueryFailed(
+                f"FUNCTION_NOT_FOUND: line 1:1: Table function '{function.lower()}' not registered"
+            )
+        if not table.db and table.name.lower() in own:
             continue
         view = resolve((table.db or database).lower(), table.name.lower())
         if not table.alias:

@@ -147,7 +147,8 @@ def shown(value: str, kind: Any) -> str:
             f"{literal(name + '=')} || coalesce({shown(f'{value}.{quoted(name)}', child)}, 'null')"
             for name, child in children.items()
         ]
-        return "'{' || " + " || ', ' || ".join(fields) + " || '}'"
+        joined = " || ', ' || ".join(fields)
+        return f"CASE WHEN {value} IS NOT NULL THEN '{{' || {joined} || '}}' END"
     if kind.id.startswith("timestamp"):
         zone = " || ' UTC'" if "zone" in kind.id else ""
         return f"strftime({value}, '%Y-%m-%d %H:%M:%S.%g'){zone}"

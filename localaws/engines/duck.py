@@ -30,9 +30,9 @@ def connect(
 ) -> DuckDBPyConnection:
     """Open a database (None: in memory) whose SQL reaches these files, and what is in these folders, only.
 
-    What does not fit into `memory_mb` goes to the folder `scratch`, or fails where there is none. The settings of
-    `dialect` change what SQL means. Raises duckdb.Error when the file is none of DuckDB's or another connection
-    has it open otherwise.
+    What does not fit into `memory_mb` goes to the folder `scratch`, or fails where there is none. `dialect`:
+    settings that change what SQL means. Raises duckdb.Error when the file is none of DuckDB's or another
+    connection has it open otherwise.
     """
     import duckdb
 
