@@ -7,7 +7,7 @@ import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import api, availability, cache, classroom, grading, items, load, rds, relay
+from bench import api, availability, cache, classroom, grading, items, load, migration, rds, relay
 from bench.figure import HEADER, Figure
 
 MEASUREMENTS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -26,6 +26,7 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "items": items.items,
     "cache": cache.cache,
     "classroom": classroom.classroom,
+    "dms": migration.dms,
     "autograde": grading.autograde,
 }
 README = Path(__file__).resolve().parents[1] / "README.md"
