@@ -39,14 +39,14 @@ class DynamoDBController:
 
     def _clear(self) -> None:
         """Remove what belongs to nothing: a crash came between the files and the model."""
-        known = self._model.table_ids()
+        known = self._model.table_ids() | {"transactions"}
         for file in self._stores.root.glob("*/*/*"):
-            identifier = file.name.lstrip(".").partition(".")[0]
-            if file.parent.parent.name.isdigit() and identifier not in known | {"transactions"}:
+            # what is being written has a name that begins with a dot
+            if file.parent.parent.name.isdigit() and file.name.partition(".")[0] not in known:
                 file.unlink()
         kept = {backup.identifier for backup in self._model.backups()}
         for file in self._folder.glob("*"):
-            if file.name.lstrip(".").partition(".")[0] not in kept or file.name.startswith("."):
+            if file.name.partition(".")[0] not in kept:
                 file.unlink()
 
     def reconcile(self) -> None:
