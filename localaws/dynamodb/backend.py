@@ -67,7 +67,9 @@ class DynamoDBBackend(MotoBackend):
     def delete_table(self, name: str) -> Table:
         """DeleteTable; a table with point-in-time recovery leaves a backup for 35 days."""
         table = self.find(name)
-        if table.status in ("CREATING", "DELETING"):
+        if table.status == "DELETING":
+            return table
+        if table.status != "ACTIVE":
             raise in_use(table.name, table.status)
         if table.deletion_protection_enabled:
             raise invalid(

@@ -30,6 +30,7 @@ class DynamoDBController:
     def __init__(self, control: ControlPlane, runtime: Runtime) -> None:
         self._model = Model(control)
         self._stores = parts(control).stores
+        self._admission = parts(control).admission
         self._submit = runtime.reconciler.submit
         self._folder = control.state.dynamodb_dir / "backups"
         self._expiry = Expiry(self._model, parts(control), self._submit)
@@ -138,6 +139,7 @@ class DynamoDBController:
             return False
         if not table.has_streams:
             self._stores.remove(place.account_id, place.region, place.table_id)
+        self._admission.forget(place.table_id)
         self._model.settle(place, "deleted", keep_stream=table.has_streams)
         return True
 

@@ -16,6 +16,7 @@ HIGHEST = 40_000
 """Units of a table by the account's quota."""
 TAGS = 50
 _NAME = re.compile(r"[a-zA-Z0-9_.-]+")
+_CLASSES = ("STANDARD", "STANDARD_INFREQUENT_ACCESS")
 _VIEWS = ("NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES", "KEYS_ONLY")
 
 Definition = dict[str, Any]
@@ -51,6 +52,7 @@ def check_table(request: Definition) -> None:
         check_global(index, request.get("BillingMode"))
     _check_included(local + all_global)
     check_stream(request.get("StreamSpecification"))
+    check_class(request.get("TableClass"))
     check_tags(request.get("Tags") or [])
     _refuse_absent(request)
 
@@ -70,6 +72,7 @@ def check_update(request: Definition) -> None:
     """Refuse an UpdateTable that changes nothing, or asks for what is absent here."""
     _refuse_absent(request)
     check_stream(request.get("StreamSpecification"))
+    check_class(request.get("TableClass"))
     if not set(request) - {"TableName", "AttributeDefinitions"}:
         raise invalid(
             "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
@@ -213,6 +216,13 @@ def check_stream(given: dict[str, Any] | None) -> None:
         raise wrong("StreamViewType is required when StreamEnabled is true")
     if view is not None and not given.get("StreamEnabled"):
         raise wrong("StreamViewType can only be specified when StreamEnabled is true")
+
+
+def check_class(given: str | None) -> None:
+    """Refuse an unknown table class."""
+    if given not in (None, *_CLASSES):
+        rule = f"Member must satisfy enum value set: [{', '.join(_CLASSES)}]"
+        raise constraint(given, "tableClass", rule)
 
 
 def check_tags(tags: list[dict[str, str]]) -> None:

@@ -124,7 +124,9 @@ def _throughput(original: Table, request: Request) -> Request:
 
 def _global_indexes(original: Table, request: Request, mode: str) -> list[Request]:
     existing = {
-        index.name: index.definition() for index in original.global_indexes if index.status != "CREATING"
+        index.name: index.definition()
+        for index in original.global_indexes
+        if index.status in ("ACTIVE", "UPDATING")
     }
     given = request.get("GlobalSecondaryIndexOverride")
     if given is None:
