@@ -125,7 +125,8 @@ class Clusters(ParameterGroups):
                 "Modify the group."
             )
         checks.require(cluster)
-        changes.change(self, cluster, request, _scaling(cluster, request))
+        offered = zones_of(self, cluster.shared.subnet_ids)
+        changes.change(self, cluster, request, _scaling(cluster, request, offered))
         return cluster
 
     def reboot_cluster(self, name: str, numbers: list[str]) -> CacheCluster:
@@ -139,9 +140,9 @@ class Clusters(ParameterGroups):
         owner.add({"do": "reboot", "members": [cluster.uid], "numbers": numbers})
         return cluster
 
-    def rename_member(self, cluster: CacheCluster) -> None:
-        """Let a cluster stand alone that was in a group."""
-        cluster.replication_group_id = None
+    def release(self, cluster: CacheCluster) -> None:
+        """Let a cluster stand alone that was in a group; its server starts again without it."""
+        cluster.replication_group_id, cluster.state = None, "down"
         cluster.shared = copy.copy(cluster.shared)
 
     def note(self, owner: Owner, message: str) -> None:
@@ -178,7 +179,7 @@ def _check_zones(wanted: list[str], offered: list[str]) -> None:
             )
 
 
-def _scaling(cluster: CacheCluster, request: dict[str, Any]) -> dict[str, Any]:
+def _scaling(cluster: CacheCluster, request: dict[str, Any], offered: list[str]) -> dict[str, Any]:
     count = request.get("NumCacheNodes")
     if count is None or int(count) == len(cluster.nodes):
         return {}
@@ -187,12 +188,29 @@ def _scaling(cluster: CacheCluster, request: dict[str, Any]) -> dict[str, Any]:
         raise faults.invalid("A Redis or Valkey cache cluster has one node: NumCacheNodes must be 1.")
     if not 1 <= count <= MOST_NODES:
         raise faults.CacheFault("NodeQuotaForClusterExceeded", f"NumCacheNodes is 1 to {MOST_NODES}.")
+    present = [[node.number, node.zone] for node in cluster.nodes]
     if count > len(cluster.nodes):
-        return {"num_cache_nodes": count}
+        return {"num_cache_nodes": count, "nodes": present + _more(cluster, request, offered, count)}
     leaving = request.get("CacheNodeIdsToRemove") or []
     known = {node.number for node in cluster.nodes}
     if len(set(leaving)) != len(cluster.nodes) - count or not set(leaving) <= known:
         raise faults.combination(
             f"CacheNodeIdsToRemove must name {len(cluster.nodes) - count} of the nodes {sorted(known)}."
         )
-    return {"num_cache_nodes": count, "remove_nodes": list(leaving)}
+    staying = [pair for pair in present if pair[0] not in leaving]
+    return {"num_cache_nodes": count, "remove_nodes": list(leaving), "nodes": staying}
+
+
+def _more(cluster: CacheCluster, request: dict[str, Any], offered: list[str], count: int) -> list[list[str]]:
+    """Return the numbers and zones of nodes to be added."""
+    taken = {node.number for node in cluster.nodes}
+    numbers = [f"{number:04}" for number in range(1, 10000) if f"{number:04}" not in taken]
+    wanted = request.get("NewAvailabilityZones") or []
+    added = count - len(taken)
+    if wanted and len(wanted) != added:
+        raise faults.combination(f"NewAvailabilityZones must name {added} zones, one for each new node.")
+    _check_zones(wanted, offered)
+    spread = cluster.az_mode == "cross-az"
+    for index in range(len(wanted), added):
+        wanted = [*wanted, offered[(len(taken) + index) % len(offered)] if spread else cluster.zone]
+    return [list(pair) for pair in zip(numbers, wanted, strict=False)]

@@ -261,6 +261,7 @@ class CacheController:
                 squad.remove(member.uid)
             else:
                 squad.unit(member.uid).server.stop()
+                self._doors.shut(member.uid)
         self._doors.close_group(view.uid)
         self._folders.erase_group(view.uid)
         self._placed.pop(view.uid, None)

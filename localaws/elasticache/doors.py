@@ -134,6 +134,12 @@ class Doors:
             self._open.pop(name, None)
             self._led.pop(name, None)
 
+    def shut(self, name: str) -> None:
+        """Close an endpoint for now; it opens again at its address."""
+        self._runtime.front.close(name)
+        self._open.pop(name, None)
+        self._led.pop(name, None)
+
     def close_group(self, uid: str) -> None:
         """Close a group's endpoints for good."""
         self.close(*(f"{uid}/{which}" for which in (PRIMARY, READER, REPLICATION, "configuration")))

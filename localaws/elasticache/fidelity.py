@@ -6,7 +6,7 @@ FEATURES = (
     Feature(
         "Valkey and Redis OSS nodes",
         "real",
-        "A Valkey server of its own for each; the version of this machine's answers for all that are offered. "
+        "A Valkey server of its own for each; this machine's version answers for all that are offered. "
         "Commands that ElastiCache keeps for itself (CONFIG, SAVE, …) are refused to clients.",
     ),
     Feature(
@@ -19,8 +19,8 @@ FEATURES = (
     Feature(
         "Automatic failover, `test_failover`, a zone that is down",
         "real",
-        "The replica that has most is promoted behind the same endpoint, in a fraction of a second, where AWS "
-        "takes some. A killed primary takes with it what no replica had received, as on AWS; a tested failover "
+        "The replica that has most is promoted behind the same endpoint, within a second, where AWS takes "
+        "longer. A killed primary takes with it what no replica had received, as on AWS; a tested failover "
         "waits for the replica first and loses nothing.",
     ),
     Feature("Creating and deleting replicas", "real", "Up to five, as on AWS."),

@@ -253,7 +253,7 @@ class Groups(Clusters):
         left = len(group.member_ids) - len(names)
         if left < 2 and (group.failover or group.multi_az):
             raise faults.combination(
-                "A group with automatic failover keeps at least one replica. Disable automatic failover first."
+                "A group with automatic failover keeps at least one replica. Disable it first."
             )
         for name in names:
             self.cluster(name).state = "deleting"

@@ -95,7 +95,9 @@ class MemcachedController:
                 for number in head["numbers"]:
                     self._begun.discard((view.uid, number))
                     self._server((view.uid, number)).stop(immediate=True)
-            self._stand(view)
+            if do == "modify":
+                self._model.settle(view.place, "scaled")
+            self._stand(self._model.owner(view.place) or view)
         except (EngineMissing, EngineFailed, EndpointError, OSError) as error:
             if do != "create":
                 raise CacheDown(f"{view.identifier}: {error}") from error
@@ -105,9 +107,6 @@ class MemcachedController:
         self._model.settle(view.place, "made", member=member.uid)
         self._model.settle(view.place, "up", member=member.uid)
         self._model.settle(view.place, "finished", do=do)
-        after = self._model.owner(view.place)
-        if after is not None and after.members[0].nodes != member.nodes:
-            self._stand(after)
 
     def _keep(self, view: OwnerView) -> None:
         failed = zones.failed(self._state)

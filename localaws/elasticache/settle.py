@@ -13,7 +13,6 @@ from moto.core.utils import utcnow
 from localaws.elasticache import changes, settle_snapshots
 from localaws.elasticache.models import CacheCluster, Node, Owner, ReplicationGroup
 from localaws.elasticache.parameter_groups import in_force
-from localaws.elasticache.placement import zones_of
 
 Address = list[Any]
 """Address and port, as JSON has them."""
@@ -119,23 +118,24 @@ def _modified(backend: Any, owner: Owner, changed: dict[str, Any]) -> None:
         group = backend.parameter_group(owner.shared.parameter_group_name)
         for cluster in backend.members(owner):
             cluster.in_force = in_force(group, {}, rebooted=True)
-    if "num_cache_nodes" in changed and isinstance(owner, CacheCluster):
-        _scaled(backend, owner, changed["num_cache_nodes"], changed.get("remove_nodes") or [])
     if "engine_version" in changed:
         backend.note(owner, f"Cache engine version upgraded to {owner.shared.engine_version}")
 
 
-def _scaled(backend: Any, cluster: CacheCluster, count: int, leaving: list[str]) -> None:
-    cluster.nodes = [node for node in cluster.nodes if node.number not in leaving]
-    offered = zones_of(backend, cluster.shared.subnet_ids)
-    numbers = (f"{number:04}" for number in range(1, 10000))
-    while len(cluster.nodes) < count:
-        taken = {node.number for node in cluster.nodes}
-        number = next(number for number in numbers if number not in taken)
-        spread = cluster.az_mode == "cross-az"
-        zone = offered[len(cluster.nodes) % len(offered)] if spread else cluster.zone
-        cluster.nodes.append(Node(number, zone, utcnow()))
-        backend.note(cluster, f"Added cache node {number} in availability zone {zone}")
+def scaled(backend: Any, *, uid: str) -> None:
+    """A Memcached cluster gets, and gives up, the nodes of the modification at the head of its work."""
+    cluster = backend.owner(uid)
+    head = cluster.head if isinstance(cluster, CacheCluster) else None
+    if head is None or "nodes" not in (head.get("changes") or {}):
+        return
+    known = {node.number: node for node in cluster.nodes}
+    wanted = dict(head["changes"]["nodes"])
+    for number in wanted.keys() - known.keys():
+        known[number] = Node(number, wanted[number], utcnow())
+        backend.note(cluster, f"Added cache node {number} in availability zone {wanted[number]}")
+    for number in known.keys() - wanted.keys():
+        backend.note(cluster, f"Removed cache node {number}")
+    cluster.nodes = [known[number] for number in sorted(wanted)]
 
 
 def failed(backend: Any, *, uid: str) -> None:
@@ -154,8 +154,7 @@ def deleted(backend: Any, *, uid: str, retained: str | None) -> None:
         return
     for cluster in backend.members(owner):
         if cluster.uid == retained:
-            backend.rename_member(cluster)
-            cluster.state = "available"
+            backend.release(cluster)
         else:
             backend.remove_cluster(cluster)
             backend.note(cluster, "Cache cluster deleted")
@@ -182,5 +181,5 @@ def _member(backend: Any, uid: str, member: str) -> CacheCluster | None:
 
 SETTLEMENTS: dict[str, Callable[..., None]] = {
     each.__name__: each
-    for each in (placed, made, gone, down, up, failed_over, finished, failed, deleted, maintained)
+    for each in (placed, made, gone, down, up, failed_over, finished, scaled, failed, deleted, maintained)
 } | settle_snapshots.SETTLEMENTS

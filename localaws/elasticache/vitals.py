@@ -45,17 +45,18 @@ _TYPES = {
 }
 """Commands of each kind, as AWS counts them."""
 _GETS = (
-    "get mget getrange strlen lcs getex hget hmget hgetall hexists hkeys hvals hlen hscan hstrlen hrandfield llen "
-    "lrange lindex lpos smembers sismember smismember scard srandmember sinter sunion sdiff sscan sintercard "
-    "zscore zrange zrangebyscore zrevrange zrevrangebyscore zrank zrevrank zcard zcount zscan zmscore xread "
-    "xrange xrevrange xlen xpending geodist geohash geopos geosearch pfcount exists ttl pttl type keys scan"
+    "get mget getrange strlen lcs getex hget hmget hgetall hexists hkeys hvals hlen hscan hstrlen "
+    "hrandfield llen lrange lindex lpos smembers sismember smismember scard srandmember sinter sunion "
+    "sdiff sscan sintercard zscore zrange zrangebyscore zrevrange zrevrangebyscore zrank zrevrank zcard "
+    "zcount zscan zmscore xread xrange xrevrange xlen xpending geodist geohash geopos geosearch pfcount "
+    "exists ttl pttl type keys scan"
 )
 _SETS = (
-    "set setnx setex psetex append setrange mset msetnx getset getdel incr decr incrby decrby incrbyfloat hset "
-    "hmset hdel hincrby hincrbyfloat hsetnx lpush rpush lpop rpop lset lrem ltrim linsert lpushx rpushx lmove "
-    "rpoplpush sadd srem spop sinterstore sunionstore sdiffstore smove zadd zrem zincrby zpopmin zpopmax "
-    "zremrangebyscore zremrangebyrank zunionstore zinterstore zrangestore xadd xack xtrim xdel geoadd "
-    "geosearchstore pfadd pfmerge del unlink expire pexpire expireat persist rename"
+    "set setnx setex psetex append setrange mset msetnx getset getdel incr decr incrby decrby incrbyfloat "
+    "hset hmset hdel hincrby hincrbyfloat hsetnx lpush rpush lpop rpop lset lrem ltrim linsert lpushx "
+    "rpushx lmove rpoplpush sadd srem spop sinterstore sunionstore sdiffstore smove zadd zrem zincrby "
+    "zpopmin zpopmax zremrangebyscore zremrangebyrank zunionstore zinterstore zrangestore xadd xack xtrim "
+    "xdel geoadd geosearchstore pfadd pfmerge del unlink expire pexpire expireat persist rename"
 )
 
 
