@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from localaws.control import ControlPlane
 
 MEMORY_MB = 1024
-DIALECT: dict[str, str | bool] = {"integer_division": True, "TimeZone": "UTC"}
+DIALECT: dict[str, str | bool] = {"integer_division": True, "TimeZone": "UTC", "enable_progress_bar": False}
 MOST_LEVELS = 20
 _INFORMATION = {
     "schemata": ("catalog_name", "schema_name"),

@@ -6,8 +6,8 @@ FEATURES = (
     Feature(
         "Objects, versions, listings, tags, metadata",
         "real",
-        "The bytes are files of the state folder; an object that was answered survives a crash. Deleted bytes "
-        "leave the disk within seconds.",
+        "The bytes are files of the state folder; an object that was answered survives a crash. Deleted "
+        "bytes leave the disk within seconds.",
     ),
     Feature(
         "Multipart uploads, ranges, parts of an object, conditional requests, presigned URLs",
