@@ -116,6 +116,11 @@ class Applier:
         """Whether nothing waits to be committed."""
         return self._commit is None and self._end <= self.position
 
+    @property
+    def tables(self) -> dict[str, Table]:
+        """The tables as they are now, by label."""
+        return {table.label: table for table in self._tables.values()}
+
     def close(self) -> None:
         """Give up the connection; what is not committed comes again."""
         self._connection.close()

@@ -177,7 +177,8 @@ class DmsBackend(MotoBackend):
         instance, endpoint = self.instance(instance_arn), self.endpoint(endpoint_arn)
         if instance.status != "available":
             raise faults.wrong_state(
-                f"Replication instance {instance.identifier} is {instance.status}. Wait until it is available."
+                f"Replication instance {instance.identifier} is {instance.status}. "
+                "Wait until it is available."
             )
         found = self.connection(instance.arn, endpoint.arn)
         if found is None:

@@ -39,8 +39,8 @@ def check_identifier(name: str, value: str | None, longest: int) -> str:
     if not value or len(value) > longest or not _IDENTIFIER.fullmatch(value):
         raise faults.invalid(
             f"The parameter {name} is not a valid identifier because it is not formed correctly. "
-            "Identifiers must begin with a letter; must contain only ASCII letters, digits, and hyphens; and must not end "
-            "with a hyphen or contain two consecutive hyphens."
+            "Identifiers must begin with a letter; must contain only ASCII letters, digits, and hyphens; "
+            "and must not end with a hyphen or contain two consecutive hyphens."
         )
     return value.lower()
 

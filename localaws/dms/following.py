@@ -57,6 +57,7 @@ class Follower:
             outcome = self._stream()
             if outcome is not None:
                 return outcome
+            self._load_more()
 
     def _attach(self) -> None:
         """Have publications and a slot; one that has vanished cannot be replaced without a gap."""
@@ -115,6 +116,7 @@ class Follower:
 
                 return Outcome("Stop Reason STOPPED_AT_COMMIT_TIME")
             finally:
+                self._tables = [applier.tables.get(each.label, each) for each in self._tables]
                 with contextlib.suppress(Exception):
                     stream.confirm(applier.position)
 
@@ -187,30 +189,39 @@ class Follower:
 
     def _wants_load(self) -> bool:
         """Whether tables were asked to be loaded again, or have come up at the source."""
+        if self._runner.orders.reload:
+            return True
+        if not self._plan.loads or time.monotonic() - self._looked < NEW_TABLES_SECONDS:
+            return False
+        self._looked = time.monotonic()
+        return bool(self._new_tables())
+
+    def _load_more(self) -> None:
+        """Load what is wanted, while nothing is applied."""
         orders = self._runner.orders
         if orders.reload:
             wanted, orders.reload[:] = set(orders.reload), []
-            tables = [each for each in self._tables if (each.schema, each.name) in wanted]
-            fresh = {each.label: each for each in self._source.tables()}
-            self._tables = [fresh.get(each.label, each) if each in tables else each for each in self._tables]
-            for table in tables:
-                self._target.forget_table(table.label)
-            self._load([fresh[each.label] for each in tables if each.label in fresh], reload=True)
-            return True
-        if time.monotonic() - self._looked < NEW_TABLES_SECONDS:
-            return False
-        self._looked = time.monotonic()
-        return self._find_new()
+            self._reload(wanted)
+        new = self._new_tables() if self._plan.loads else []
+        if new:
+            names = ", ".join(table.label for table in new)
+            self._runner.write(f"]I:  New tables at the source: {names}.")
+            self._tables = [*self._tables, *new]
+            self._runner.progress.expect(new, validate=self._runner.validates)
+            self._source.publish(self._tables)
+            self._load_missing()
 
-    def _find_new(self) -> bool:
+    def _reload(self, wanted: set[tuple[str, str]]) -> None:
+        fresh = {table.label: table for table in self._source.tables()}
+        known = [each.label for each in self._tables if (each.schema, each.name) in wanted]
+        self._tables = [
+            fresh.get(each.label, each) if each.label in known else each for each in self._tables
+        ]
+        for label in known:
+            self._target.forget_table(label)
+            self._compared_at.pop(label, None)
+        self._load([fresh[label] for label in known if label in fresh], reload=True)
+
+    def _new_tables(self) -> list[Table]:
         known = {table.label for table in self._tables}
-        found = self._source.tables()
-        new = [table for table in found if table.label not in known]
-        if not new or not self._plan.loads:
-            return False
-        self._runner.write(f"]I:  New tables at the source: {', '.join(table.label for table in new)}.")
-        self._tables = [*self._tables, *new]
-        self._runner.progress.expect(new, validate=self._runner.validates)
-        self._source.publish(self._tables)
-        self._load_missing()
-        return True
+        return [table for table in self._source.tables() if table.label not in known]

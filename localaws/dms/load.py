@@ -43,6 +43,7 @@ class Loader:
     def load(self, tables: list[Table], open_reader: Callable[[], Reader], *, reload: bool = False) -> None:
         """Load all tables; Interrupted when asked to stop, psycopg's errors when a server is lost."""
         work: queue.SimpleQueue[Table] = queue.SimpleQueue()
+        self.target.make_schemas(tables)
         for table in tables:
             self.progress.queue(table, reload=reload)
             work.put(table)

@@ -25,6 +25,8 @@ SESSION = (
     "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c bytea_output=hex"
 )
 """How values are written must not depend on the settings of a database or of a user."""
+PATIENT = " -c wal_sender_timeout=5min"
+"""A stream stands still while a table is loaded or compared."""
 AMAZON = (".rds.amazonaws.com",)
 
 
@@ -99,7 +101,7 @@ class Route:
                 connect_timeout=SECONDS,
                 application_name="aws-dms",
                 client_encoding="utf8",
-                options=SESSION,
+                options=SESSION + PATIENT if replication else SESSION,
                 target_session_attrs="any",
                 autocommit=autocommit,
                 **options,

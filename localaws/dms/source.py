@@ -58,8 +58,11 @@ class PostgresSource:
 
     @property
     def publications(self) -> list[str]:
-        """Names of the publications: of tables with a replica identity, and of those without."""
-        return [self._publication, f"{self._publication}_nokey"]
+        """Names of the publications: of tables with a replica identity, and of those without.
+
+        A slot that somebody else made begins before a publication that is made now: it has one of its own.
+        """
+        return [self._publication, f"{self._publication}_nokey"] if self._own else [self._publication]
 
     def target_name(self, table: Table, column: str) -> str | None:
         """What a column is called at the target; None when it stays behind."""
@@ -111,12 +114,16 @@ class PostgresSource:
 
     def publish(self, tables: list[Table]) -> None:
         """Have the publications name exactly these tables."""
+        keyed = [table for table in tables if table.identity]
         with contextlib.closing(self.route.connect()) as connection:
-            for name, events, some in (
-                (self.publications[0], WHOLE, [table for table in tables if table.identity]),
-                (self.publications[1], KEYLESS, [table for table in tables if not table.identity]),
-            ):
-                self._publish(connection, name, events, some)
+            if not self._own:
+                found = "SELECT count(*) FROM pg_publication WHERE pubname = %s"
+                if not _value(connection, found, self._publication):
+                    self._publish(connection, self._publication, WHOLE, keyed)
+                return
+            self._publish(connection, self.publications[0], WHOLE, keyed)
+            others = [table for table in tables if not table.identity]
+            self._publish(connection, self.publications[1], KEYLESS, others)
 
     def _publish(
         self, connection: psycopg.Connection[Any], name: str, events: str, tables: list[Table]
@@ -214,7 +221,7 @@ class PostgresSource:
                 end = "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s"
                 connection.execute(f"{end} AND active", (self.slot,))
                 _drop_slot(connection, self.slot)
-            for name in self.publications:
+            for name in self.publications if self._own else ():
                 connection.execute(f"DROP PUBLICATION IF EXISTS {quoted(name)}")
 
     def column_facts(self, table: Table, name: str) -> tuple[str, str | None]:

@@ -60,7 +60,9 @@ class PostgresTarget:
         """Make the control tables, and forget what earlier runs of the task noted."""
         with contextlib.closing(self.connect()) as connection:
             connection.execute("SET client_min_messages = warning")
-            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {self._schema}".encode())
+            found = connection.execute("SELECT to_regnamespace(%s)", (self._schema,)).fetchone()
+            if not (found and found[0]):
+                connection.execute(f"CREATE SCHEMA {self._schema}".encode())
             connection.execute(MAKE.format(schema=self._schema).encode())
             connection.execute(
                 f"DELETE FROM {self._schema}.{STATE} WHERE task_name = %s AND run <> %s",
@@ -114,6 +116,16 @@ class PostgresTarget:
                 connection.execute(f"DELETE FROM {self._schema}.{STATE} WHERE task_name = %s", (self._task,))
             connection.commit()
 
+    def make_schemas(self, tables: list[Table]) -> None:
+        """Have the tables' schemas; several sessions that make the same one would be in each other's way."""
+        with contextlib.closing(self.connect()) as connection:
+            connection.execute("SET client_min_messages = warning")
+            for name in sorted({table.target_schema for table in tables}):
+                found = connection.execute("SELECT to_regnamespace(%s)", (quoted(name),)).fetchone()
+                if not (found and found[0]):
+                    connection.execute(f"CREATE SCHEMA {quoted(name)}".encode())
+            connection.commit()
+
     def make_ready(
         self, connection: psycopg.Connection[Any], table: Table, mode: str, *, reload: bool = False
     ) -> bool:
@@ -126,8 +138,6 @@ class PostgresTarget:
             if mode == "TRUNCATE_BEFORE_LOAD" or reload:
                 connection.execute(f"TRUNCATE TABLE {table.target}".encode())
             return False
-        connection.execute("SET LOCAL client_min_messages = warning")
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.target_schema)}".encode())
         columns = ", ".join(_definition(column) for column in table.columns)
         if not columns:
             raise TableFailed(f"No column of {table.label} is left to be moved.")

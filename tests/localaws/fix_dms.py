@@ -214,6 +214,6 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(aws: LocalAws) -> Iterator[Scene]:
+def scene(aws: LocalAws) -> Scene:
     """The scene of one file of tests."""
-    yield Scene(aws)
+    return Scene(aws)

@@ -1,0 +1,259 @@
+"""Change data capture: what happens at the source happens at the target, once, whatever comes between."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import psycopg
+import pytest
+
+from .fix_dms import Scene, mappings, scene  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.engine
+
+BOTH = "full-load-and-cdc"
+
+
+@pytest.fixture
+def task(scene: Scene, request: pytest.FixtureRequest) -> str:  # noqa: F811
+    """The name of a schema of the test's own, whose tables a task of the same name moves."""
+    name = str(request.node.name).removeprefix("test_")[:40]
+    scene.do("source", f"create schema {name}")
+    return name
+
+
+def begin(scene: Scene, schema: str, **asked: object) -> str:  # noqa: F811
+    arn = scene.create(schema.replace("_", "-"), BOTH, mappings((schema, "%")), **asked)
+    scene.start(arn)
+    scene.running(arn)
+    return arn
+
+
+def test_rows_follow(scene: Scene, task: str) -> None:  # noqa: F811
+    scene.do(
+        "source",
+        f"create table {task}.t (id int primary key, name text, n numeric, at timestamptz, j jsonb, b bytea, "
+        "ok boolean, a int[])",
+        f"insert into {task}.t select i, 'row ' || i, i / 3.0, now(), '{{\"a\": [1]}}', '\\x00ff', true, "
+        "array[i] from generate_series(1, 500) i",
+    )
+    arn = begin(scene, task)
+    scene.do(
+        "source",
+        f"insert into {task}.t values (1000, E'tab\\there \\\\ and\\nline', 'NaN', null, null, null, false, '{{}}')",
+        f"insert into {task}.t select i, 'many' from generate_series(2000, 2400) i",
+        f"update {task}.t set name = '100 %s', n = n * 2 where id <= 10",
+        f"update {task}.t set id = 9000 where id = 20",
+        f"delete from {task}.t where id between 30 and 39",
+    )
+    scene.same(f"select t::text from {task}.t order by id")
+    found = scene.until(
+        lambda: scene.statistics(arn, "t"), lambda line: line.get("Inserts") == 402 and line["Deletes"] == 10
+    )
+    assert (found["Updates"], found["FullLoadRows"], found["TableState"]) == (11, 500, "Table completed")
+    assert scene.task(arn)["RecoveryCheckpoint"].startswith("checkpoint:V1#")
+    scene.delete(arn)
+
+
+def test_changes_during_load(scene: Scene, task: str) -> None:  # noqa: F811
+    """Writes go on while the task starts: each row arrives exactly once."""
+    scene.do(
+        "source",
+        f"create table {task}.t (id serial primary key, name text)",
+        f"create table {task}.log (id int, name text)",
+        f"insert into {task}.t (name) select md5(i::text) from generate_series(1, 50000) i",
+    )
+    done = threading.Event()
+
+    def write() -> None:
+        with scene.connect("source") as connection:
+            while not done.is_set():
+                connection.execute(f"insert into {task}.t (name) values ('x')".encode())
+                connection.execute(f"insert into {task}.log select count(*), 'n' from {task}.t".encode())
+                connection.execute(f"update {task}.t set name = name || '!' where id % 5000 = 7".encode())
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        arn = begin(scene, task)
+        time.sleep(0.5)
+    finally:
+        done.set()
+        writer.join()
+    scene.same(f"select count(*), sum(hashtext(t::text)) from {task}.t")
+    scene.same(f"select count(*), sum(id) from {task}.log")
+    scene.delete(arn)
+
+
+def test_unusual_rows(scene: Scene, task: str) -> None:  # noqa: F811
+    """Large values that stay, tables without keys, whole rows as identity, truncation."""
+    scene.do(
+        "source",
+        f"create table {task}.big (id int primary key, n int, body text)",
+        f"alter table {task}.big alter body set storage external",
+        f"insert into {task}.big values (1, 1, repeat('x', 100000))",
+        f"create table {task}.heap (n int)",
+        f"create table {task}.whole (n int, j json)",
+        f"alter table {task}.whole replica identity full",
+        f"insert into {task}.whole values (1, '{{}}'), (1, '{{}}'), (2, null)",
+        f"create table {task}.emptied (n int primary key)",
+        f"insert into {task}.emptied values (1), (2)",
+    )
+    arn = begin(scene, task)
+    scene.do(
+        "source",
+        f"update {task}.big set n = 2",
+        f"insert into {task}.heap values (1), (2)",
+        f"update {task}.heap set n = 3 where n = 2",
+        f"delete from {task}.whole where ctid = (select min(ctid) from {task}.whole where n = 1)",
+        f"update {task}.whole set n = 5 where n = 2",
+        f"truncate {task}.emptied",
+        f"insert into {task}.emptied values (7)",
+    )
+    scene.same(f"select id, n, length(body) from {task}.big")
+    scene.same(f"select n, j::text from {task}.whole order by n")
+    scene.same(f"select n from {task}.emptied")
+    # without a key nobody can tell which row an update meant: AWS does not capture it either
+    assert scene.rows("target", f"select n from {task}.heap order by n") == [(1,), (2,)]
+    scene.delete(arn)
+
+
+def test_large_transaction(scene: Scene, task: str) -> None:  # noqa: F811
+    scene.do("source", f"create table {task}.t (id int primary key, name text)")
+    arn = begin(scene, task)
+    with scene.connect("source") as connection, connection.transaction():
+        connection.execute(f"insert into {task}.t select i, 'a' from generate_series(1, 20000) i".encode())
+        connection.execute(f"update {task}.t set name = 'b' where id % 10 = 0".encode())
+        connection.execute(f"delete from {task}.t where id % 100 = 0".encode())
+    scene.until(lambda: scene.rows("target", f"select count(*) from {task}.t"), lambda found: found != [(0,)])
+    # it came as one
+    assert scene.rows("target", f"select count(*), count(*) filter (where name = 'b') from {task}.t") == [
+        (19800, 1800)
+    ]
+    scene.delete(arn)
+
+
+def test_new_columns_and_tables(scene: Scene, task: str) -> None:  # noqa: F811
+    scene.do("source", f"create table {task}.t (id int primary key)", f"insert into {task}.t values (1)")
+    arn = begin(scene, task)
+    scene.do(
+        "source",
+        f"alter table {task}.t add colour text default 'red'",
+        f"insert into {task}.t values (2, 'blue')",
+        f"create table {task}.later (id int primary key)",
+        f"insert into {task}.later select generate_series(1, 100)",
+    )
+    scene.same(f"select id, colour from {task}.t order by id")
+    scene.until(
+        lambda: scene.statistics(arn, "later").get("TableState"), lambda state: state == "Table completed"
+    )
+    scene.do("source", f"insert into {task}.later values (101)")
+    scene.same(f"select count(*) from {task}.later")
+    scene.do("source", f"alter table {task}.t drop colour", f"insert into {task}.t values (3)")
+    line = scene.until(lambda: scene.statistics(arn, "t"), lambda line: line["TableState"] == "Table error")
+    assert "colour" in line["ValidationStateDetails"]
+    scene.do("source", f"insert into {task}.later values (102)")
+    scene.same(f"select count(*) from {task}.later")
+    assert scene.task(arn)["Status"] == "running"
+    scene.do("target", f"alter table {task}.t drop colour")
+    tables = [{"SchemaName": task, "TableName": "t"}]
+    scene.dms.reload_tables(ReplicationTaskArn=arn, TablesToReload=tables)
+    scene.same(f"select * from {task}.t order by id")
+    scene.do("source", f"insert into {task}.t values (4)")
+    scene.same(f"select * from {task}.t order by id")
+    assert scene.statistics(arn, "t")["FullLoadReloaded"]
+    scene.delete(arn)
+
+
+def test_refused_change(scene: Scene, task: str) -> None:  # noqa: F811
+    """A change that the target does not take is noted, and the others go on."""
+    scene.do("source", f"create table {task}.t (id int primary key)")
+    arn = begin(scene, task)
+    scene.do("target", f"insert into {task}.t values (5)")
+    scene.do("source", f"insert into {task}.t select generate_series(1, 8)")
+    scene.same(f"select count(*) from {task}.t")
+    noted = f"select count(*) from awsdms_apply_exceptions where \"TABLE_OWNER\" = '{task}'"
+    assert scene.rows("target", noted) == [(1,)]
+    scene.delete(arn)
+
+
+def test_stop_and_resume(scene: Scene, task: str) -> None:  # noqa: F811
+    scene.do("source", f"create table {task}.t (id int, name text)")
+    arn = begin(scene, task)
+    for number in range(3):
+        scene.do("source", f"insert into {task}.t select i, 'run' from generate_series(1, 1000) i")
+        assert scene.stop(arn)["StopReason"] == "Stop Reason NORMAL"
+        scene.do("source", f"insert into {task}.t values ({number}, 'while it rested')")
+        scene.start(arn, "resume-processing")
+        scene.running(arn)
+    scene.same(f"select name, count(*) from {task}.t group by 1 order by 1")
+    scene.delete(arn)
+    assert scene.rows("source", "select slot_name from pg_replication_slots") == []
+    assert scene.rows("source", "select pubname from pg_publication") == []
+
+
+def test_kill(scene: Scene, task: str) -> None:  # noqa: F811
+    """The server is killed again and again, in the load and in the changes: nothing is lost or doubled."""
+    scene.do(
+        "source",
+        f"create table {task}.one (id int, name text)",
+        f"create table {task}.two (id int primary key, name text)",
+        f"insert into {task}.one select i, md5(i::text) from generate_series(1, 150000) i",
+        f"insert into {task}.two select i, md5(i::text) from generate_series(1, 150000) i",
+    )
+    arn = scene.create("kill", BOTH, mappings((task, "%")))
+    scene.start(arn)
+    done = threading.Event()
+
+    def write() -> None:
+        with scene.connect("source") as connection:
+            number = 0
+            while not done.is_set():
+                number += 1
+                connection.execute(f"insert into {task}.one values (-{number}, 'x')".encode())
+                connection.execute(f"update {task}.two set name = name || '.' where id = 1".encode())
+                time.sleep(0.002)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for pause in (0.3, 0.8, 1.2):
+            time.sleep(pause)
+            os.kill(scene.aws.status()["pid"], signal.SIGKILL)
+            scene.aws.start()
+            scene.dms = scene.aws.client("dms")
+        scene.running(arn)
+    finally:
+        done.set()
+        writer.join()
+    scene.same(f"select count(*), sum(id), count(distinct id) from {task}.one")
+    scene.same(f"select count(*), sum(hashtext(two::text)) from {task}.two")
+    scene.delete(arn)
+
+
+def test_lost_servers(scene: Scene, task: str) -> None:  # noqa: F811
+    """Source and target go away for a moment; the task stays and goes on."""
+    scene.do("source", f"create table {task}.t (id int)")
+    arn = begin(scene, task)
+    scene.do("source", f"insert into {task}.t values (1)")
+    scene.same(f"select * from {task}.t")
+    scene.aws.run("onprem", "stop")
+    scene.here = {**scene.here, **_started(scene)}
+    scene.do("source", f"insert into {task}.t values (2)")
+    scene.same(f"select * from {task}.t order by 1")
+    with pytest.raises(psycopg.OperationalError), scene.connect("target") as connection:
+        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'shop'")
+    scene.do("source", f"insert into {task}.t values (3)")
+    scene.same(f"select * from {task}.t order by 1")
+    assert scene.task(arn)["Status"] == "running"
+    scene.delete(arn)
+
+
+def _started(scene: Scene) -> dict[str, object]:  # noqa: F811
+    import json
+
+    found: dict[str, object] = json.loads(scene.aws.run("onprem", "start", "--json").stdout)
+    return found
