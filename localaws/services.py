@@ -19,6 +19,8 @@ SERVICES = {
     "dynamodbstreams": "localaws.dynamodb.streams",
     "elasticache": "localaws.elasticache",
     "cloudtrail": "localaws.cloudtrail",
+    "redshift": "localaws.redshift",
+    "redshiftdata": "localaws.redshift.data",
     "ec2": "localaws.ec2",
     "ssm": "localaws.ssm",
     "ecs": "localaws.ecs",

@@ -144,6 +144,11 @@ class StateDir:
         return self.path / "objects"
 
     @property
+    def redshift_dir(self) -> Path:
+        """Folder of the Redshift clusters' databases."""
+        return self.path / "redshift"
+
+    @property
     def trail_dir(self) -> Path:
         """Folder of CloudTrail's records and events."""
         return self.path / "trail"
@@ -256,6 +261,7 @@ class StateDir:
         yield self.snapshot_dir
         yield self.metrics_dir
         yield self.trail_dir
+        yield self.redshift_dir
         yield self.objects_dir
         yield self.dynamodb_dir
         yield self.dms_dir

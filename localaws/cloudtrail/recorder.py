@@ -19,7 +19,7 @@ from localaws.cloudtrail import calls
 from localaws.faults import Answer
 from localaws.journal import Journal
 from localaws.signature import ALGORITHM, Request
-from localaws.state import OUTSIDE_IP
+from localaws.state import ACCOUNT_ID, OUTSIDE_IP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,6 +81,11 @@ class Recorder:
 
             self._store = Store(self._folder / "events.sqlite")
         return self._store
+
+    def account_of(self, access_key_id: str) -> str:
+        """Return the account whose key this is."""
+        identity = self._directory.find(access_key_id)
+        return identity.account_id if identity is not None else ACCOUNT_ID
 
     @property
     def waiting(self) -> bool:

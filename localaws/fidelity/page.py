@@ -22,6 +22,8 @@ TITLES = {
     "elasticache": "Amazon ElastiCache",
     "ssm": "AWS Systems Manager",
     "cloudtrail": "AWS CloudTrail",
+    "redshift": "Amazon Redshift",
+    "redshiftdata": "Amazon Redshift Data API",
     "s3": "Amazon S3",
     "athena": "Amazon Athena",
     "glue": "AWS Glue",
