@@ -73,7 +73,8 @@ FEATURES = (
     Feature(
         "Instance types, images, volumes, key pairs, SSH",
         "API only",
-        "Records: every type has this machine's processors, and nobody listens on port 22.",
+        "Records: every type has this machine's processors, and nobody listens on port 22. Images for ECS's "
+        "container instances are not listed.",
     ),
     Feature("Peering, transit gateways, VPNs, VPC endpoints", "API only", "Records; they lead nowhere."),
 )
