@@ -201,7 +201,14 @@ class Scene:
     def same(self, query: str, target_query: str = "") -> None:
         """Wait until a query gives the same on both sides."""
         wanted = self.rows("source", query)
-        self.until(lambda: self.rows("target", target_query or query), lambda found: found == wanted)
+
+        def look() -> Any:
+            try:
+                return self.rows("target", target_query or query)
+            except (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable) as missing:
+                return str(missing)
+
+        self.until(look, lambda found: found == wanted)
 
     @staticmethod
     def until(look: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
