@@ -103,7 +103,7 @@ def _check_attribute_name(name: str, place: str, number: int) -> None:
 
 def _check_key(schema: list[dict[str, str]], index: str | None = None) -> None:
     kinds = [element["KeyType"] for element in schema]
-    if len(schema) > 2 and index is not None:
+    if index is not None and (len(schema) > 2 or kinds.count("HASH") > 1):
         raise wrong(
             f"the key of index {index} has {len(schema)} attributes; this local AWS keeps one partition key "
             "and one sort key. Put the attributes together into one."
