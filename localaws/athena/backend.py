@@ -138,6 +138,12 @@ class AthenaBackend(base.AthenaBackend):
             raise InvalidRequest(f"PreparedStatement {name} was not found in workGroup {workgroup}")
         return found
 
+    def list_tags_for_resource(self, resource_arn: str) -> dict[str, Any] | None:
+        """Return a resource's tags, which may be none; None when there is no such resource."""
+        if any(each.arn == resource_arn for each in self.iter_tagged_resources()):
+            return dict(self.tagger.list_tags_for_resource(resource_arn))
+        return None
+
     def named(self, name: str | None) -> Any:
         """Return a saved query."""
         found = self.named_queries.get(name or "")
@@ -159,9 +165,3 @@ def _check(query: str) -> None:
         raise InvalidRequest(
             f"line 1:1: mismatched input '{word or words[0]}'. Expecting: {expected}", "MALFORMED_QUERY"
         )
-
-    def list_tags_for_resource(self, resource_arn: str) -> dict[str, Any] | None:
-        """Return a resource's tags, which may be none; None when there is no such resource."""
-        if any(each.arn == resource_arn for each in self.iter_tagged_resources()):
-            return dict(self.tagger.list_tags_for_resource(resource_arn))
-        return None
