@@ -50,6 +50,7 @@ class Follower:
         self._announce(self._tables)
         self._attach()
         self._load_missing()
+        self._cached_until = self._source.end_of_wal()
         settings = "FullLoadSettings"
         if self._plan.loads and self._plan.setting(settings, "StopTaskCachedChangesNotApplied"):
             return Outcome(BEFORE_CACHED)
@@ -95,8 +96,6 @@ class Follower:
     def _load(self, tables: list[Table], *, reload: bool = False) -> None:
         """Load tables; the source keeps the changes for the slot meanwhile."""
         self._runner.load(self._target, self._source, tables, self._tables, reload=reload)
-        if tables:
-            self._cached_until = self._source.end_of_wal()
 
     def _stream(self) -> Outcome | None:
         """Apply changes until the task ends, or (None) until tables have to be loaded first."""

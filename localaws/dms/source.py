@@ -212,7 +212,7 @@ class PostgresSource:
     def end_of_wal(self) -> int:
         """Return the position up to which the source has written."""
         with contextlib.closing(self.route.connect()) as connection:
-            return lsn_number(str(_value(connection, "SELECT pg_current_wal_insert_lsn()::text")))
+            return lsn_number(str(_value(connection, "SELECT pg_current_wal_flush_lsn()::text")))
 
     def forget(self) -> None:
         """Remove the slots and publications that a task made."""

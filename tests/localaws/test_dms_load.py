@@ -139,10 +139,10 @@ def test_preparation(scene: Scene) -> None:  # noqa: F811
     make = "create table prep.t (id int primary key, note text default 'kept')"
     scene.do("target", "create schema prep", make, "insert into prep.t values (7)")
 
-    def run(mode: str) -> str:
+    def run(mode: str, name: str = "") -> str:
         return load(
             scene,
-            mode.lower().replace("_", "-"),
+            name or mode.lower().replace("_", "-"),
             ("prep", "t"),
             settings={"FullLoadSettings": {"TargetTablePrepMode": mode}},
         )
@@ -151,7 +151,7 @@ def test_preparation(scene: Scene) -> None:  # noqa: F811
     assert scene.rows("target", "select * from prep.t order by id") == [(1, "kept"), (7, "kept")]
     arns.append(run("TRUNCATE_BEFORE_LOAD"))
     assert scene.rows("target", "select * from prep.t") == [(1, "kept")]
-    again = run("DO_NOTHING")
+    again = run("DO_NOTHING", "again")
     line = scene.statistics(again, "t")
     assert line["TableState"] == "Table error"
     assert "t_pkey" in line["ValidationStateDetails"]

@@ -25,6 +25,7 @@ create table shop.everything (
     kind enum('a', 'b'), made datetime(3), stamp timestamp null, day date, clock time,
     data varbinary(20),
     doc json, made_up int generated always as (tiny + 1) stored, key (name))
+    default charset utf8mb4
 """
 
 
@@ -47,6 +48,7 @@ def source(scene: Scene) -> str:  # noqa: F811
         password=PASSWORD,
         ssl={"ca": str(scene.aws.state / "ca" / "bundle.pem")},
         autocommit=True,
+        charset="utf8mb4",
     )
     with contextlib.closing(connection), connection.cursor() as cursor:
         cursor.execute(TABLE)
