@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from localaws.dynamodb import capacity, ranges, requests
-from localaws.dynamodb.errors import bad_value, invalid
+from localaws.dynamodb.errors import bad_value, flawed, invalid
 from localaws.dynamodb.expressions import (
     Placeholders,
     Predicate,
@@ -173,14 +173,14 @@ def _projection(given: Parameters, known: Placeholders) -> Projection | None:
     word = "AttributesToGet" if text is None else "ProjectionExpression"
     if found is not None and select not in (None, "SPECIFIC_ATTRIBUTES"):
         chosen = "only the Count" if select == "COUNT" else select
-        raise invalid(f"Cannot specify the {word} when choosing to get {chosen}")
+        raise flawed(f"Cannot specify the {word} when choosing to get {chosen}")
     if found is None and select == "SPECIFIC_ATTRIBUTES":
-        raise invalid(
+        raise flawed(
             "Must specify the AttributesToGet or ProjectionExpression when choosing to get "
             "SPECIFIC_ATTRIBUTES"
         )
     if select == "ALL_PROJECTED_ATTRIBUTES" and given.get("IndexName") is None:
-        raise bad_value("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
+        raise flawed("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from localaws.dynamodb.capacity import Units, add
 from localaws.dynamodb.errors import invalid, unreadable
 from localaws.dynamodb.expressions import Placeholders, Predicate, condition, legacy
+from localaws.dynamodb.expressions.tokens import empty
 from localaws.dynamodb.keys import Place
 from localaws.dynamodb.records import encode
 from localaws.dynamodb.schema import TableSchema
@@ -149,6 +150,11 @@ def check_mixture(given: Parameters, expressions: tuple[str, ...], others: Itera
             "Can not use both expression and non-expression parameters in the same request: Non-expression "
             f"parameters: {{{', '.join(legacy_used)}}} Expression parameters: {{{', '.join(used)}}}"
         )
+    for name in used:
+        if type(given[name]) is not str:
+            raise unreadable("NUMBER_VALUE cannot be converted to String")
+        if not given[name].strip():
+            raise empty(name)
     if used:
         return
     if given.get("ExpressionAttributeNames") is not None:
@@ -162,9 +168,10 @@ def check_mixture(given: Parameters, expressions: tuple[str, ...], others: Itera
         )
 
 
-def placeholders(given: Parameters) -> Placeholders:
+def placeholders(given: Parameters, *, writes: bool = False) -> Placeholders:
     """Return a request's names and values."""
-    return Placeholders(given.get("ExpressionAttributeNames"), given.get("ExpressionAttributeValues"))
+    names, known = given.get("ExpressionAttributeNames"), given.get("ExpressionAttributeValues")
+    return Placeholders(names, known, writes=writes)
 
 
 def condition_of(given: Parameters, known: Placeholders) -> Predicate | None:

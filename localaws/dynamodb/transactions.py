@@ -139,7 +139,7 @@ def _read_all(tables: Tables, actions: list[tuple[str, Parameters]], usage: Usag
 
 def _concerns_item(fault: Fault) -> bool:
     """Whether DynamoDB finds the mistake only when it looks at the item and its table."""
-    words = ("key element", "Type mismatch", "Missing the key", "empty string value", "part of the key")
+    words = ("key element", "Type mismatch", "Missing the key", "part of the key")
     return any(word in fault.message for word in words)
 
 

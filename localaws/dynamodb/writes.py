@@ -117,7 +117,7 @@ def read_check(tables: Tables, given: Parameters, usage: Usage) -> Write:
 
 
 def _condition(given: Parameters) -> Predicate | None:
-    known = requests.placeholders(given)
+    known = requests.placeholders(given, writes=True)
     condition = requests.condition_of(given, known)
     known.check_all_used()
     return condition
@@ -133,7 +133,7 @@ def read_update(tables: Tables, given: Parameters, usage: Usage) -> Write:
         ("AttributeUpdates", "Expected", "ConditionalOperator"),
     )
     key, _ = values.item(requests.member(given, "Key"))
-    known = requests.placeholders(given)
+    known = requests.placeholders(given, writes=True)
     text = given.get("UpdateExpression")
     change = legacy.updates(given.get("AttributeUpdates")) if text is None else update(text, known)
     condition = requests.condition_of(given, known)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from localaws.dynamodb import values
-from localaws.dynamodb.errors import invalid, unreadable
+from localaws.dynamodb.errors import flawed, invalid, unreadable
 from localaws.dynamodb.expressions.nodes import Given, Part, Path, placeholders
 from localaws.dynamodb.values import Item, Value
 from localaws.faults import Fault
@@ -23,8 +23,12 @@ _VALUE = re.compile(r":[A-Za-z0-9_]+")
 class Placeholders:
     """A request's ExpressionAttributeNames and ExpressionAttributeValues, and which of them were used."""
 
-    def __init__(self, names: Any, given: Any) -> None:
+    def __init__(self, names: Any, given: Any, *, writes: bool = False) -> None:
+        # the two kinds of operations word the same mistakes differently
+        self._fault = flawed if writes else invalid
         self._names: dict[str, str] = _names(names)
+        if given == {}:
+            raise self._fault("ExpressionAttributeValues must not be empty")
         self._values: dict[str, Value] = _values(given)
         self._used: set[str] = set()
 
@@ -49,7 +53,7 @@ class Placeholders:
         for word, known in (("Names", self._names), ("Values", self._values)):
             idle = [name for name in known if name not in self._used]
             if idle:
-                raise invalid(
+                raise self._fault(
                     f"Value provided in ExpressionAttribute{word} unused in expressions: keys: "
                     f"{{{', '.join(idle)}}}"
                 )
@@ -87,8 +91,6 @@ def _values(given: Any) -> dict[str, Value]:
         return {}
     if not isinstance(given, dict):
         raise unreadable("Unexpected field type")
-    if not given:
-        raise invalid("ExpressionAttributeValues must not be empty")
     canonical = {}
     for key, value in given.items():
         if not _VALUE.fullmatch(key):
@@ -96,7 +98,7 @@ def _values(given: Any) -> dict[str, Value]:
         try:
             canonical[key], _ = values.sized(value)
         except Fault as fault:
-            if fault.code != "ValidationException":
+            if fault.code != "ValidationException" or "may not be empty" in fault.message:
                 raise
             message = f"ExpressionAttributeValues contains invalid value: {fault.message} for key {key}"
             raise invalid(message) from None
@@ -153,7 +155,7 @@ def _check_pair(first: Steps, second: Steps, label: str) -> None:
             return
     else:
         word = "overlap"
-    raise invalid(
+    raise flawed(
         f"Invalid {label}: Two document paths {word} with each other; must remove or rewrite one of these "
         f"paths; path one: {written(first)}, path two: {written(second)}"
     )

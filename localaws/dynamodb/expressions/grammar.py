@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
+from localaws.dynamodb.errors import flawed
 from localaws.dynamodb.expressions.nodes import (
     Action,
     Comparison,
@@ -66,7 +67,9 @@ def read_update(text: str, label: str) -> tuple[Action, ...]:
             tokens.refuse()
         clause = tokens.take().text.upper()
         if clause in seen:
-            raise tokens.fault(f'The "{clause}" section can only be used once in an update expression;')
+            raise flawed(
+                f'Invalid {label}: The "{clause}" section can only be used once in an update expression;'
+            )
         seen.add(clause)
         actions.append(_action(clause, tokens))
         while tokens.accept(","):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, NoReturn
 
-from localaws.dynamodb.errors import invalid
+from localaws.dynamodb.errors import flawed, invalid
+from localaws.faults import Fault
 
 END = "<EOF>"
 LONGEST = 4096
@@ -24,6 +25,12 @@ class Token(NamedTuple):
     end: int
 
 
+def empty(label: str) -> Fault:
+    """Return the fault of an expression without words."""
+    fault = flawed if label in ("UpdateExpression", "ConditionExpression") else invalid
+    return fault(f"Invalid {label}: The expression can not be empty;")
+
+
 class Tokens:
     """The tokens of an expression, read from left to right; `label` names the request's parameter."""
 
@@ -35,7 +42,7 @@ class Tokens:
 
     def _split(self) -> list[Token]:
         if not self.text.strip():
-            raise self.fault("The expression can not be empty;")
+            raise empty(self.label)
         if len(self.text.encode()) > LONGEST:
             raise self.fault(
                 "Expression size has exceeded the maximum allowed size; expression size: "
