@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from localaws.dynamodb.counters import Counters, Series, rounded
 from localaws.dynamodb.errors import ItemFault
-from localaws.dynamodb.limits import limits_of
 from localaws.dynamodb.throttle import Demand, Kind, Refusal, Throttle
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ class Admission:
         if known is not None and known[0] is schema:
             return known[1]
         throttle = known[1] if known is not None else Throttle()
-        throttle.follow(limits_of(schema), now)
+        throttle.follow(schema.limits, now)
         self._throttles[schema.id] = (schema, throttle)
         return throttle
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from localaws.dynamodb.throttle import Kind, Limits
 
-if TYPE_CHECKING:
-    from localaws.dynamodb.schema import TableSchema
 
-
-def limits_of(schema: TableSchema) -> dict[str | None, Limits]:
-    """Limits of the table (None) and of its global indexes; local ones use the table's."""
-    on_demand = schema.billing_mode == "PAY_PER_REQUEST"
-    given = {None: schema.table} | {index.name: index for index in schema.table.global_indexes}
+def limits_of(table: Any) -> dict[str | None, Limits]:
+    """Limits of a table of the model (None) and of its global indexes; local ones use the table's."""
+    on_demand = table.billing_mode == "PAY_PER_REQUEST"
+    given = {None: table} | {index.name: index for index in table.global_indexes}
     return {name: _limits(each, on_demand=on_demand) for name, each in given.items()}
 
 

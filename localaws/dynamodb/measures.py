@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from localaws.cloudwatch.measure import Dimensions, Measure
 from localaws.dynamodb.counters import Series
-from localaws.dynamodb.limits import limits_of
 from localaws.dynamodb.parts import parts
 from localaws.dynamodb.view import Model
 
@@ -39,7 +38,7 @@ class Meter:
             schema = table.schema
             if schema.status not in ("ACTIVE", "UPDATING"):
                 continue
-            for index, limits in limits_of(schema).items():
+            for index, limits in schema.limits.items():
                 for kind, units in (limits.provisioned or {}).items():
                     name = f"Provisioned{kind}CapacityUnits"
                     series = Series(schema.account, schema.region, schema.name, name, index=index)

@@ -208,3 +208,5 @@ def test_a_client_meets_the_highest_throughput_on_demand(dynamodb: Any) -> None:
     response = throttled(dynamodb, "bounded")
     assert response["Error"]["Code"] == "ThrottlingException"
     assert response["throttlingReasons"][0]["reason"] == "TableWriteMaxOnDemandThroughputExceeded"
+    dynamodb.update_table(TableName="bounded", OnDemandThroughput={"MaxWriteRequestUnits": -1})
+    assert "Error" not in put(dynamodb, "bounded", 0)
