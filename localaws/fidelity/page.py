@@ -22,6 +22,8 @@ TITLES = {
     "elasticache": "Amazon ElastiCache",
     "ssm": "AWS Systems Manager",
     "cloudtrail": "AWS CloudTrail",
+    "iam": "AWS IAM and STS",
+    "kms": "AWS KMS",
     "redshift": "Amazon Redshift",
     "redshiftdata": "Amazon Redshift Data API",
     "s3": "Amazon S3",

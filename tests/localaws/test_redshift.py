@@ -76,7 +76,8 @@ def warehouse(aws: LocalAws) -> LocalAws:
     )
     done(
         aws,
-        "INSERT INTO sales (region, amount, sold) VALUES ('eu', 10.50, '2026-01-01'), ('us', 5, '2026-01-02')",
+        "INSERT INTO sales (region, amount, sold) "
+        "VALUES ('eu', 10.50, '2026-01-01'), ('us', 5, '2026-01-02')",
     )
     return aws
 

@@ -5,10 +5,11 @@ AWS: "Key identifiers (KeyId)" in the KMS developer guide.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
-import moto.kms.urls
-from moto.kms.models import KmsBackend, kms_backends
+from moto.kms.models import KmsBackend
+from moto.kms.urls import url_bases, url_paths
 
 
 class Kms(KmsBackend):
@@ -16,7 +17,21 @@ class Kms(KmsBackend):
 
     @property
     def _url_module(self) -> Any:
-        return moto.kms.urls
+        from localaws.kms.responses import KmsResponse
+
+        paths = dict.fromkeys(url_paths, KmsResponse.dispatch)
+        return SimpleNamespace(url_bases=url_bases, url_paths=paths)
+
+    def _generate_default_keys(self, alias_name: str) -> str | None:
+        """Make one of AWS's own keys, which belong to AWS and rotate every year."""
+        key_id: str | None = super()._generate_default_keys(alias_name)
+        if key_id is not None:
+            service = alias_name.removeprefix("alias/aws/")
+            key = self.keys[key_id]
+            key.key_manager = "AWS"
+            key.description = f"Default key that protects my {service} data when no other key is defined"
+            key.key_rotation_status = True
+        return key_id
 
     def disable_key(self, key_id: str) -> None:
         """Disable a key, named by its id or its ARN."""
@@ -33,8 +48,3 @@ class Kms(KmsBackend):
     def schedule_key_deletion(self, key_id: str, pending_window_in_days: int) -> float:
         """Have a key deleted later, named by its id or its ARN."""
         return super().schedule_key_deletion(self.get_key_id(key_id), pending_window_in_days)
-
-
-def install() -> None:
-    """Register our backend with moto."""
-    kms_backends.backend = Kms
