@@ -9,8 +9,15 @@ import base64
 from types import SimpleNamespace
 from typing import Any
 
-from moto.ec2.exceptions import EC2ClientError, OperationDisableApiStopNotPermitted, OperationNotPermitted4
+from moto.ec2.exceptions import (
+    EC2ClientError,
+    InvalidAMIIdError,
+    InvalidKeyPairNameError,
+    OperationDisableApiStopNotPermitted,
+    OperationNotPermitted4,
+)
 from moto.ec2.models import EC2Backend, amis
+from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
 from moto.ec2.models.instances import Instance, InstanceState
 from moto.ec2.urls import url_bases
 
@@ -29,6 +36,13 @@ class InvalidUserData(EC2ClientError):
         super().__init__(
             "InvalidParameterValue", f"User data is limited to {userdata.LARGEST} bytes before it is encoded."
         )
+
+
+class InvalidInstanceType(EC2ClientError):
+    """There is no such type of instance."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__("InvalidParameterValue", f"Invalid value '{kind}' for InstanceType.")
 
 
 class Ec2Backend(EC2Backend):
@@ -67,6 +81,7 @@ class Ec2Backend(EC2Backend):
         """RunInstances."""
         if user_data and len(base64.b64decode(str(user_data))) > userdata.LARGEST:
             raise InvalidUserData
+        self._check(image_id, options)
         if not (options.get("subnet_id") or options.get("nics") or options.get("launch_template")):
             options["subnet_id"] = self._default_subnet(options.get("placement"))
         reservation = super().run_instances(image_id, count, user_data, *names, **options)
@@ -75,6 +90,19 @@ class Ec2Backend(EC2Backend):
             instance.security_groups = instance.security_groups or list(instance.nics[0]._group_set)
             _boot(instance)
         return reservation
+
+    def _check(self, image_id: str, options: dict[str, Any]) -> None:
+        """Refuse what does not exist; a launch template's own values are moto's matter."""
+        if image_id and image_id not in self.amis:
+            raise InvalidAMIIdError(image_id)
+        key, kind = options.get("key_name"), options.get("instance_type")
+        if key and key not in self.key_pairs:
+            raise InvalidKeyPairNameError(key)
+        offered = INSTANCE_TYPE_OFFERINGS["region"].get(self.region_name) or []
+        if not options.get("is_instance_type_default") and all(
+            kind != each["InstanceType"] for each in offered
+        ):
+            raise InvalidInstanceType(str(kind))
 
     def _default_subnet(self, zone: str | None) -> str | None:
         """Where AWS puts an instance that names no subnet; None leaves the error to moto."""

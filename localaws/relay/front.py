@@ -223,11 +223,16 @@ class Front:
     def _nowhere(tunnel: Tunnel) -> Door:
         """A door that explains why a tunnel leads nowhere."""
         name = f"{tunnel.host}:{tunnel.port}"
-        kind = _PORTS.get(tunnel.port, "postgres")
+        itself = tunnel.host == tunnel.origin.instance_id
+        kind = "tcp" if itself else _PORTS.get(tunnel.port, "postgres")
+        remedy = (
+            "Have its program listen on the address in the variable HOST."
+            if itself
+            else "Take Address and Port from the Endpoint that describe_db_instances shows."
+        )
         nothing = Target(name, "", (), (), False, tunnel.port, "", "")
         reason = (
-            f"connection refused on AWS: nothing listens at {name} for {tunnel.origin.instance_id}. "
-            "Take Address and Port from the Endpoint that describe_db_instances shows."
+            f"connection refused on AWS: nothing listens at {name} for {tunnel.origin.instance_id}. {remedy}"
         )
         return Door(Endpoint(name, kind, "", tunnel.port, None, lambda: nothing), refusal=Refusal(reason))
 

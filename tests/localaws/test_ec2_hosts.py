@@ -138,6 +138,30 @@ def test_an_instance_without_a_subnet_stands_in_the_default_one(fleet: Fleet) ->
     assert code_of(caught) == "IncorrectInstanceState"
 
 
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"ImageId": "ami-00000000000000000"}, "InvalidAMIID.NotFound"),
+        ({"InstanceType": "t9.huge"}, "InvalidParameterValue"),
+        ({"KeyName": "nobody"}, "InvalidKeyPair.NotFound"),
+    ],
+)
+def test_what_does_not_exist_is_refused(fleet: Fleet, options: dict[str, str], code: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        fleet.ec2.run_instances(**({"ImageId": IMAGE, "MinCount": 1, "MaxCount": 1} | options))
+    assert code_of(caught) == code
+
+
+def test_a_session_to_a_port_where_nothing_listens_says_so(fleet: Fleet) -> None:
+    session = fleet.ssm.start_session(
+        Target=fleet.launch(),
+        DocumentName="AWS-StartPortForwardingSession",
+        Parameters={"portNumber": ["8099"]},
+    )
+    status, reason = get("127.0.0.1", int(session["StreamUrl"].rpartition(":")[2]))
+    assert (status, "in the variable HOST" in reason) == (504, True)
+
+
 def test_a_failed_zone_takes_its_hosts_down(fleet: Fleet) -> None:
     name = fleet.launch("echo up; exec sleep 4711", Placement={"AvailabilityZone": "us-east-1c"})
     eventually(lambda: bool(running(lambda line: line == ["sleep", "4711"])))
