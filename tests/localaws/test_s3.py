@@ -222,8 +222,9 @@ def chunked(aws: LocalAws, key: str, content: bytes, checksum: str) -> int:
     }
     request = AWSRequest("PUT", f"{aws.endpoint_url}/shop/{key}", headers, wrapped)
     credentials = aws.session().get_credentials()
+    assert credentials
     Streaming(credentials, "s3", "us-east-1").add_auth(request)
-    sent = urllib.request.Request(request.url, wrapped, dict(request.headers), method="PUT")
+    sent = urllib.request.Request(str(request.url), wrapped, dict(request.headers), method="PUT")
     try:
         with urllib.request.urlopen(sent) as answer:
             return int(answer.status)
