@@ -130,9 +130,9 @@ class CacheController:
             self._place(view, squad)
         for member in view.members:
             unit = squad.unit(member.uid)
-            if unit.held:
+            if unit.held and member.state == "available":
                 self._model.settle(view.place, "down", member=member.uid, crash=True)
-            elif unit.runs and (member.uid == squad.leader or member.uid in squad.synced):
+            elif unit.runs and member.state != "available" and squad.serves(member.uid):
                 self._model.settle(view.place, "up", member=member.uid)
         if not leads:
             raise CacheDown(f"{view.identifier} has no node that may lead: its zone is down")
@@ -163,6 +163,11 @@ class CacheController:
     # -- work
 
     def _create(self, view: OwnerView, _head: Mapping[str, Any]) -> None:
+        for member in view.members:
+            if view.grouped and member.uid in self._squads:
+                # it stood alone so far: its server starts again as one of the group's
+                del self._squads[member.uid]
+                self._doors.shut(member.uid)
         try:
             squad = self._stand(view)
             for member in view.members:

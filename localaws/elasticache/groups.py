@@ -14,7 +14,7 @@ from moto.moto_api._internal import mock_random
 
 from localaws.elasticache import changes, checks, faults, versions
 from localaws.elasticache.clusters import Clusters
-from localaws.elasticache.models import SHARD, CacheCluster, ReplicationGroup
+from localaws.elasticache.models import SHARD, CacheCluster, ReplicationGroup, Shared
 from localaws.elasticache.placement import place, zones_of
 
 MOST_REPLICAS = 5
@@ -39,12 +39,24 @@ class Groups(Clusters):
         if name in self.replication_groups:
             raise ReplicationGroupAlreadyExists(name)
         checks.absent(request)
+        if request.get("PrimaryClusterId"):
+            return self._create_around(name, request)
         snapshot = self.restorable(request.get("SnapshotName"))  # type: ignore[attr-defined]
         if snapshot:
             request = snapshot.defaults() | {
                 key: value for key, value in request.items() if value is not None
             }
         count = _count(request)
+        shared = self._new_shared(request)
+        zones = self._spread(request, shared.subnet_ids, count)
+        names = [f"{name}-{number:03}" for number in range(1, count + 1)]
+        group = self._new_group(name, request, shared, names)
+        for member, zone in zip(names, zones, strict=True):
+            self._join(group, member, zone)
+        group.add({"do": "create", "snapshot": snapshot.uid if snapshot else None})
+        return group
+
+    def _new_shared(self, request: dict[str, Any]) -> Shared:
         version = versions.find(request.get("Engine") or "redis", request.get("EngineVersion"))
         if version.engine == "memcached":
             raise faults.combination("A replication group is of Engine valkey or redis.")
@@ -53,10 +65,17 @@ class Groups(Clusters):
         request = {**request, "CacheNodeType": request.get("CacheNodeType") or "cache.t4g.micro"}
         shared = checks.shared(request, version, placement, parameter_group)
         shared.user_group_ids = self._user_groups(request.get("UserGroupIds") or [], shared)
-        zones = self._spread(request, shared.subnet_ids, count)
-        names = [f"{name}-{number:03}" for number in range(1, count + 1)]
-        self._check_free(names)
-        versions.HOST.require_server(version.engine)
+        return shared
+
+    def _new_group(
+        self, name: str, request: dict[str, Any], shared: Shared, names: list[str]
+    ) -> ReplicationGroup:
+        """Add a group to the model, without its members."""
+        failover = bool(request.get("AutomaticFailoverEnabled"))
+        multi_az = bool(request.get("MultiAZEnabled"))
+        _check_failover(failover, multi_az, len(names))
+        self._check_free([each for each in names if each != request.get("PrimaryClusterId")])
+        versions.HOST.require_server(shared.engine)
         group = ReplicationGroup(
             uid=mock_random.get_random_hex(20),
             arn=f"arn:aws:elasticache:{self.region_name}:{self.account_id}:replicationgroup:{name}",
@@ -66,15 +85,29 @@ class Groups(Clusters):
             description=request.get("ReplicationGroupDescription") or "",
             member_ids=names,
             primary_id=names[0],
-            failover=bool(request.get("AutomaticFailoverEnabled")),
-            multi_az=bool(request.get("MultiAZEnabled")),
+            failover=failover,
+            multi_az=multi_az,
         )
-        _check_failover(group.failover, group.multi_az, count)
         self.replication_groups[name] = group
-        for member, zone in zip(names, zones, strict=True):
-            self._join(group, member, zone)
         self.tag_new(group.arn, request.get("Tags"))
-        group.add({"do": "create", "snapshot": snapshot.uid if snapshot else None})
+        return group
+
+    def _create_around(self, name: str, request: dict[str, Any]) -> ReplicationGroup:
+        """Make a cluster that exists the primary of a new group."""
+        primary = self.cluster(request["PrimaryClusterId"])
+        if primary.replication_group_id or primary.shared.engine == "memcached":
+            raise faults.combination(
+                f"{primary.cache_cluster_id} cannot become a primary: it is in a group, or of Memcached."
+            )
+        checks.require(primary)
+        count = _count(request)
+        zones = self._spread(request, primary.shared.subnet_ids, count)
+        names = [primary.cache_cluster_id, *(f"{name}-{number:03}" for number in range(2, count + 1))]
+        group = self._new_group(name, request, primary.shared, names)
+        primary.replication_group_id, primary.pending = group.replication_group_id, {}
+        for member, zone in zip(names[1:], zones[1:], strict=True):
+            self._join(group, member, zone)
+        group.add({"do": "create", "snapshot": None})
         return group
 
     def _join(self, group: ReplicationGroup, name: str, zone: str) -> CacheCluster:
@@ -289,8 +322,6 @@ def _count(request: dict[str, Any]) -> int:
     configurations = request.get("NodeGroupConfiguration") or []
     if shards > 1 or len(configurations) > 1 or request.get("ClusterMode") in ("enabled", "compatible"):
         raise _no_cluster_mode()
-    if request.get("PrimaryClusterId"):
-        raise faults.invalid("A group of an existing cluster is not available here: restore its snapshot.")
     nodes, replicas = request.get("NumCacheClusters"), request.get("ReplicasPerNodeGroup")
     if replicas is None and configurations:
         replicas = configurations[0].get("ReplicaCount")

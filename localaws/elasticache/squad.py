@@ -96,7 +96,11 @@ class Squad:
     def _serves(self, unit: Unit, member: MemberView) -> bool:
         """Whether a server runs as it was told, and the model knows."""
         known = unit.runs and unit.applied == member.config and member.state == "available"
-        return known and member.uid in (self.leader, *self.synced)
+        return known and self.serves(member.uid)
+
+    def serves(self, uid: str) -> bool:
+        """Whether a server leads, or has the leader's data."""
+        return uid == self.leader or uid in self.synced
 
     def stand(self, view: OwnerView, failed: frozenset[str], snapshot: Path | None = None) -> bool:
         """Bring all servers that exist, or can be made, to their roles; False while nobody can lead."""
@@ -331,10 +335,6 @@ def _received(unit: Unit) -> int:
             facts = unit.server.info("replication")
             if facts.get("master_link_status") != "up":
                 break
-        return (
-            -1
-            if facts.get("master_sync_in_progress") and not facts.get("slave_repl_offset")
-            else _offset(facts)
-        )
+        return -1 if facts.get("master_sync_in_progress") else _offset(facts)
     except (redis.RedisError, OSError):
         return -1

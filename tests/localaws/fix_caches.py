@@ -98,8 +98,12 @@ class Lab:
     def group_available(self, name: str) -> dict[str, Any]:
         def ready() -> bool:
             group = self.group(name)
-            states = [self.describe(member)["CacheClusterStatus"] for member in group["MemberClusters"]]
-            return group["Status"] == "available" and set(states) == {"available"}
+            states = {
+                each["CacheClusterStatus"]
+                for each in self.cache.describe_cache_clusters()["CacheClusters"]
+                if each.get("ReplicationGroupId") == name
+            }
+            return group["Status"] == "available" and states == {"available"}
 
         eventually(ready)
         return self.group(name)

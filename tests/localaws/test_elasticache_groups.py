@@ -196,9 +196,25 @@ def test_replicas_come_and_go(lab: Lab) -> None:
     lab.delete("grows-003")
 
 
+def test_a_group_is_made_around_a_cluster_that_has_data(lab: Lab) -> None:
+    alone = lab.create("old", Engine="redis")
+    with lab.through(endpoint_of(alone)) as client:
+        client.set("early", "yes")
+    group = lab.create_group("around", Engine="redis", PrimaryClusterId="old", NumCacheClusters=2)
+    assert group["MemberClusters"] == ["old", "around-002"]
+    assert endpoint_of(lab.describe("old")) == endpoint_of(alone)
+    for endpoint in (*map(shard_of(group).get, ("PrimaryEndpoint", "ReaderEndpoint")), endpoint_of(alone)):
+        with lab.through(endpoint or {}) as client:
+            assert client.get("early") == "yes"
+    lab.delete_group("around")
+    assert lab.gone("old")
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
     [
+        ({"PrimaryClusterId": "none"}, "CacheClusterNotFound"),
+        ({"PrimaryClusterId": "trio-001"}, "InvalidParameterCombination"),
         ({"NumNodeGroups": 2}, "InsufficientCacheClusterCapacity"),
         ({"ClusterMode": "enabled"}, "InsufficientCacheClusterCapacity"),
         ({"NumCacheClusters": 7}, "NodeQuotaForClusterExceeded"),
