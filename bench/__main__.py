@@ -7,7 +7,7 @@ import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import api, availability, cache, classroom, grading, items, load, migration, rds, relay
+from bench import api, availability, cache, classroom, grading, items, lake, load, migration, rds, relay
 from bench.figure import HEADER, Figure
 
 MEASUREMENTS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -27,6 +27,7 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "cache": cache.cache,
     "classroom": classroom.classroom,
     "dms": migration.dms,
+    "athena": lake.athena,
     "autograde": grading.autograde,
 }
 README = Path(__file__).resolve().parents[1] / "README.md"

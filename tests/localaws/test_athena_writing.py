@@ -36,7 +36,8 @@ def read(lake: Lake, key: str, folder: Path) -> list[tuple[object, ...]]:
 def test_a_table_made_from_a_query(lake: Lake, tmp_path: Path) -> None:
     ended = lake.ended(
         "CREATE TABLE made WITH (format = 'PARQUET', write_compression = 'ZSTD', "
-        "partitioned_by = ARRAY['dt'], external_location = 's3://lake/made/') AS SELECT id, upper(name) AS name, dt FROM raw"
+        "partitioned_by = ARRAY['dt'], external_location = 's3://lake/made/') "
+        "AS SELECT id, upper(name) AS name, dt FROM raw"
     )
     assert ended["Status"]["State"] == "SUCCEEDED", ended["Status"]
     assert sorted({key.split("/")[1] for key in lake.keys("made/")}) == ["dt=2026-01-01", "dt=2026-01-02"]
