@@ -213,9 +213,7 @@ class Follower:
     def _reload(self, wanted: set[tuple[str, str]]) -> None:
         fresh = {table.label: table for table in self._source.tables()}
         known = [each.label for each in self._tables if (each.schema, each.name) in wanted]
-        self._tables = [
-            fresh.get(each.label, each) if each.label in known else each for each in self._tables
-        ]
+        self._tables = [fresh.get(each.label, each) if each.label in known else each for each in self._tables]
         for label in known:
             self._target.forget_table(label)
             self._compared_at.pop(label, None)

@@ -15,6 +15,7 @@ from localaws.dms import following, mysql
 from localaws.dms.load import Loader, PostgresReader, Reader
 from localaws.dms.plan import Plan
 from localaws.dms.progress import Progress
+from localaws.dms.rights import follow_membership
 from localaws.dms.route import Route, Unreachable
 from localaws.dms.source import PostgresSource
 from localaws.dms.tables import Interrupted, Table, TaskFailed
@@ -158,6 +159,7 @@ class Runner:
         if not plan.changes:
             target.prepare()
             return self._load_only(target, origin, source)
+        follow_membership(self._runtime.control, source.access)
         origin.check_logical()
         target.prepare()
         return self._follow(target, origin)

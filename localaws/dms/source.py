@@ -109,7 +109,7 @@ class PostgresSource:
             if not allowed:
                 raise TaskFailed(
                     f"The user {self.route.access.user} may not use replication slots. For Amazon RDS "
-                    "use the master user; for a server of your own ALTER ROLE ... REPLICATION."
+                    "GRANT rds_replication to it; for a server of your own ALTER ROLE ... REPLICATION."
                 )
 
     def publish(self, tables: list[Table]) -> None:

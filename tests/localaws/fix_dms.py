@@ -102,7 +102,9 @@ class Scene:
     def test(self, endpoint: str, wanted: str = "successful") -> dict[str, Any]:
         """Try an endpoint; its connection as it is then."""
         self.dms.test_connection(ReplicationInstanceArn=self.instance, EndpointArn=endpoint)
-        return self.until(lambda: self.connection(endpoint), lambda each: each["Status"] == wanted)
+        return dict(
+            self.until(lambda: self.connection(endpoint), lambda each: bool(each["Status"] == wanted))
+        )
 
     def connection(self, endpoint: str) -> dict[str, Any]:
         """An endpoint's connection."""
@@ -166,7 +168,8 @@ class Scene:
 
     def ended(self, arn: str) -> dict[str, Any]:
         """A task once it has stopped or failed."""
-        return self.until(lambda: self.task(arn), lambda each: each["Status"] in ("stopped", "failed"))
+        ends = ("stopped", "failed")
+        return dict(self.until(lambda: self.task(arn), lambda each: each["Status"] in ends))
 
     def running(self, arn: str) -> None:
         """Wait until a task runs and has loaded everything."""

@@ -43,7 +43,8 @@ def test_rows_follow(scene: Scene, task: str) -> None:  # noqa: F811
     arn = begin(scene, task)
     scene.do(
         "source",
-        f"insert into {task}.t values (1000, E'tab\\there \\\\ and\\nline', 'NaN', null, null, null, false, '{{}}')",
+        f"insert into {task}.t (id, name, n, ok, a) values "
+        "(1000, E'tab\\there \\\\ and\\nline', 'NaN', false, '{}')",
         f"insert into {task}.t select i, 'many' from generate_series(2000, 2400) i",
         f"update {task}.t set name = '100 %s', n = n * 2 where id <= 10",
         f"update {task}.t set id = 9000 where id = 20",

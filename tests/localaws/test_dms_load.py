@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import time
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from . import fix_rds
 from .conftest import code_of
 from .fix_dms import PASSWORD, Scene, mappings, scene  # noqa: F401 - a fixture
 
@@ -44,7 +47,8 @@ def test_what_is_moved(scene: Scene) -> None:  # noqa: F811
         "source",
         "create schema shop",
         "create type shop.mood as enum ('sad', 'glad')",
-        "create table shop.customer (id serial primary key, name text not null default 'nobody', mood shop.mood)",
+        "create table shop.customer (id serial primary key, name text not null default 'nobody', "
+        "mood shop.mood)",
         "create table shop.purchase (id bigint generated always as identity primary key, "
         "customer int references shop.customer, cents int, total int generated always as (cents * 2) stored)",
         "create index on shop.purchase (customer)",
@@ -231,8 +235,9 @@ def test_cached_changes(scene: Scene) -> None:  # noqa: F811
     arn = scene.create("pause", "full-load-and-cdc", mappings(("pause", "%")), settings=before)
     assert scene.run(arn)["StopReason"] == "Stop Reason STOPPED_AFTER_FULL_LOAD"
     scene.do("source", "insert into pause.t values (2)")
-    after = '{"FullLoadSettings": {"StopTaskCachedChangesNotApplied": false, "StopTaskCachedChangesApplied": true}}'
-    scene.dms.modify_replication_task(ReplicationTaskArn=arn, ReplicationTaskSettings=after)
+    after = {"StopTaskCachedChangesNotApplied": False, "StopTaskCachedChangesApplied": True}
+    settings = json.dumps({"FullLoadSettings": after})
+    scene.dms.modify_replication_task(ReplicationTaskArn=arn, ReplicationTaskSettings=settings)
     scene.until(lambda: scene.task(arn), lambda task: task["Status"] == "stopped")
     assert scene.run(arn, "resume-processing")["StopReason"] == "Stop Reason STOPPED_AFTER_CACHED_EVENTS"
     scene.same("select * from pause.t order by n")
@@ -326,3 +331,49 @@ def test_changes_only(scene: Scene) -> None:  # noqa: F811
     # a slot that the task did not make is not its to drop
     assert scene.rows("source", "select slot_name from pg_replication_slots") == [("mine",)]
     scene.do("source", "select pg_drop_replication_slot('mine')", "drop publication awsdms_mine")
+
+
+def test_rds_source(scene: Scene) -> None:  # noqa: F811
+    """An RDS instance with logical replication, and a user that has rds_replication."""
+    rds = scene.aws.client("rds")
+    version = rds.describe_db_engine_versions(Engine="postgres", DefaultOnly=True)["DBEngineVersions"][0]
+    rds.create_db_parameter_group(
+        DBParameterGroupName="logical",
+        DBParameterGroupFamily=version["DBParameterGroupFamily"],
+        Description="logical",
+    )
+    setting = {
+        "ParameterName": "rds.logical_replication",
+        "ParameterValue": "1",
+        "ApplyMethod": "pending-reboot",
+    }
+    rds.modify_db_parameter_group(DBParameterGroupName="logical", Parameters=[setting])
+    rds.create_db_instance(**scene.network.request("origin", DBParameterGroupName="logical"))
+    shown = fix_rds.available(rds, "origin")
+    with contextlib.closing(fix_rds.connect(scene.aws, shown)) as connection:
+        for statement in (
+            f"create role mover login password '{PASSWORD}'",
+            "grant create on database shop to mover",
+            "grant mover to shop",
+            "create schema moved authorization mover",
+            "set role mover",
+            "create table moved.t (id int primary key)",
+            "insert into moved.t values (1)",
+        ):
+            connection.execute(statement.encode())
+        end = shown["Endpoint"]
+        place = {"ServerName": end["Address"], "Port": end["Port"], "Username": "mover", "Password": PASSWORD}
+        source = scene.endpoint("source", "origin", **place, DatabaseName="shop", SslMode="verify-full")
+        scene.test(source)
+        both, moved = "full-load-and-cdc", mappings(("moved", "%"))
+        arn = scene.create("rds-source", both, moved, SourceEndpointArn=source)
+        assert "rds_replication" in scene.run(arn)["LastFailureMessage"]
+        connection.execute("reset role")
+        connection.execute("grant rds_replication to mover")
+        scene.start(arn, "resume-processing")
+        scene.running(arn)
+        connection.execute("set role mover")
+        connection.execute("insert into moved.t values (2)")
+        scene.until(lambda: scene.rows("target", "select count(*) from moved.t"), lambda rows: rows == [(2,)])
+        scene.delete(arn)
+        assert connection.execute("select * from pg_replication_slots").fetchall() == []

@@ -37,7 +37,11 @@ def source(scene: Scene) -> str:  # noqa: F811
     rds = scene.aws.client("rds")
     ec2 = scene.aws.client("ec2")
     ec2.authorize_security_group_ingress(
-        GroupId=scene.network.security_group, IpProtocol="tcp", FromPort=3306, ToPort=3306, CidrIp="0.0.0.0/0"
+        GroupId=scene.network.security_group,
+        IpProtocol="tcp",
+        FromPort=3306,
+        ToPort=3306,
+        CidrIp="0.0.0.0/0",
     )
     rds.create_db_instance(**scene.network.request("old", Engine="mariadb", DBName="shop"))
     end = fix_rds.available(rds, "old")["Endpoint"]
@@ -49,13 +53,14 @@ def source(scene: Scene) -> str:  # noqa: F811
         ssl={"ca": str(scene.aws.state / "ca" / "bundle.pem")},
         autocommit=True,
         charset="utf8mb4",
+        database="shop",
     )
     with contextlib.closing(connection), connection.cursor() as cursor:
         cursor.execute(TABLE)
         cursor.execute("create table shop.lines (n int, t text)")
         cursor.execute(
-            "insert into shop.everything (tiny, small, big, price, ratio, flag, name, body, kind, made, stamp, "
-            "day, clock, data, doc) values (1, 65535, 18446744073709551615, -12.34, 0.1, b'1', "
+            "insert into shop.everything (tiny, small, big, price, ratio, flag, name, body, kind, made, "
+            "stamp, day, clock, data, doc) values (1, 65535, 18446744073709551615, -12.34, 0.1, b'1', "
             "'Gr\u00fc\u00dfe \u2603', 'tab\\tline\\nback\\\\slash', 'b', '2026-01-02 03:04:05.678', "
             "'2026-01-02 03:04:05', '2026-02-28', '-12:30:00', x'00ff27', '{\"a\": [1, null]}')"
         )
@@ -84,12 +89,13 @@ def test_full_load(scene: Scene, source: str) -> None:  # noqa: F811
         (5000, 12502500, 122500)
     ]
     query = (
-        "select id, tiny, small, big::text, price::text, ratio, flag, name, body, kind, made::text, stamp::text, "
-        "day::text, clock, data, doc::json from shop.everything order by id"
+        "select id, tiny, small, big::text, price::text, ratio, flag, name, body, kind, made::text, "
+        "stamp::text, day::text, clock, data, doc::json from shop.everything order by id"
     )
     full, empty = scene.rows("target", query)
     assert full[:9] == (
-        1, 1, 65535, "18446744073709551615", "-12.34", 0.1, True, "Gr\u00fc\u00dfe \u2603", "tab\tline\nback\\slash",
+        1, 1, 65535, "18446744073709551615", "-12.34", 0.1, True, "Gr\u00fc\u00dfe \u2603",
+        "tab\tline\nback\\slash",
     )  # fmt: skip
     assert full[9:] == (
         "b", "2026-01-02 03:04:05.678", "2026-01-02 03:04:05", "2026-02-28", "-12:30:00", b"\x00\xff'",
