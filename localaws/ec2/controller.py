@@ -6,6 +6,7 @@ import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from localaws import zones
@@ -75,6 +76,8 @@ class Ec2Controller:
             self._looked = time.monotonic()
             for place in places:
                 if machine := self._machines.get(place.uid):
+                    public = place.host.public_ip
+                    machine.elastic = frozenset({public} if public and _loopback(public) else ())
                     machine.look()
 
     def _attend(self, place: Place, *, up: bool) -> None:
@@ -184,3 +187,8 @@ class Ec2Controller:
 
     def _settle(self, place: Place, name: str, **arguments: Any) -> None:
         self._control.settle("ec2", place.account_id, place.region, name, instance_id=place.uid, **arguments)
+
+
+def _loopback(address: str) -> bool:
+    """Whether this machine has the address; Elastic IP addresses are taken from moto's, which are such."""
+    return ip_address(address).is_loopback

@@ -68,7 +68,9 @@ class Machine:
     outer: Address
     boot: int | None = None
     runs: dict[str, Run] = field(default_factory=dict)
-    ports: dict[int, bool] = field(default_factory=dict)
+    doors: set[tuple[str, int]] = field(default_factory=set)
+    elastic: frozenset[str] = frozenset()
+    """Further addresses at which it is reached."""
 
     @property
     def folder(self) -> Path:
@@ -173,24 +175,28 @@ class Machine:
         return ports
 
     def _open(self, ports: set[int]) -> None:
-        for port in set(self.ports) - ports:
-            del self.ports[port]
-            self.machines.front.close(self._door(port))
-            self.machines.addresses.release(self._door(port))
-        for port in ports - set(self.ports):
-            self.ports[port] = True
+        """Have doors to these ports and no others, at each address that it has."""
+        addresses = {self.outer.address, *self.elastic}
+        wanted = {(address, port) for address in addresses for port in ports}
+        for door in self.doors - wanted:
+            self.doors.discard(door)
+            self.machines.front.close(self._name(*door))
+            self.machines.addresses.release(self._name(*door))
+        for door in wanted - self.doors:
+            self.doors.add(door)
             try:
-                self.machines.front.open(self._endpoint(port))
+                self.machines.front.open(self._endpoint(*door))
             except EndpointError as error:
-                log.warning("port %s of %s is not reachable: %s", port, self.card.uid, error)
+                log.warning("port %s of %s is not reachable: %s", door[1], self.card.uid, error)
 
-    def _endpoint(self, port: int) -> Endpoint:
-        at = Address(self.outer.address, port)
+    def _endpoint(self, address: str, port: int) -> Endpoint:
+        name = self._name(address, port)
+        at = Address(address, port)
         if at.address == FALLBACK:
-            at = self.machines.addresses.claim(self._door(port), port)
+            at = self.machines.addresses.claim(name, port)
             log.info("port %s of %s is reached at %s:%s", port, self.card.uid, at.address, at.port)
         return Endpoint(
-            name=self._door(port),
+            name=name,
             kind="tcp",
             address=at.address,
             port=at.port,
@@ -199,8 +205,8 @@ class Machine:
             names=self.card.names,
         )
 
-    def _door(self, port: int) -> str:
-        return f"{self.card.uid}:{port}"
+    def _name(self, address: str, port: int) -> str:
+        return f"{self.card.uid} {address}:{port}"
 
     def remove(self) -> None:
         """End everything and leave nothing behind."""

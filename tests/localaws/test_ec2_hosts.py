@@ -162,6 +162,18 @@ def test_a_session_to_a_port_where_nothing_listens_says_so(fleet: Fleet) -> None
     assert (status, "in the variable HOST" in reason) == (504, True)
 
 
+def test_an_elastic_address_leads_to_the_host_that_has_it(fleet: Fleet) -> None:
+    group = fleet.group("elastic")
+    fleet.admit(group, 8084, **ANYBODY)
+    name = fleet.launch(SERVER.format(port=8084), SecurityGroupIds=[group])
+    elastic = fleet.ec2.allocate_address(Domain="vpc")
+    given = fleet.ec2.associate_address(InstanceId=name, AllocationId=elastic["AllocationId"])
+    assert fleet.facts(name)["PublicIpAddress"] == elastic["PublicIp"]
+    answers(elastic["PublicIp"], 8084, 200)
+    fleet.ec2.disassociate_address(AssociationId=given["AssociationId"])
+    answers(elastic["PublicIp"], 8084, 0)
+
+
 def test_a_failed_zone_takes_its_hosts_down(fleet: Fleet) -> None:
     name = fleet.launch("echo up; exec sleep 4711", Placement={"AvailabilityZone": "us-east-1c"})
     eventually(lambda: bool(running(lambda line: line == ["sleep", "4711"])))
