@@ -12,6 +12,7 @@ from localaws.dynamodb import backups
 from localaws.dynamodb.expiry import Expiry
 from localaws.dynamodb.mappings import Mappings
 from localaws.dynamodb.parts import parts
+from localaws.dynamodb.scaling import Scaling
 from localaws.dynamodb.view import BackupView, Model, Place, TableView
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class DynamoDBController:
         self._folder = control.state.dynamodb_dir / "backups"
         self._expiry = Expiry(self._model, parts(control), self._submit)
         self._mappings = Mappings(control, runtime, self._stores)
+        self._scaling = Scaling(control, self._model)
         self._trimmed = 0.0
         self._clear()
 
@@ -63,6 +65,7 @@ class DynamoDBController:
             self._submit(identifier, functools.partial(self._remove_backup, place, identifier))
         self._expiry.look(tables)
         self._mappings.look()
+        self._scaling.look(tables)
         if time.monotonic() - self._trimmed > TRIM_SECONDS:
             self._trimmed = time.monotonic()
             self._submit("changes of all tables", self._trim)

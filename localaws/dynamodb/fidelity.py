@@ -73,6 +73,12 @@ FEATURES = (
     Feature(
         "Tags, resource policies, table class, warm throughput, insights", "API only", "Kept and described."
     ),
-    Feature("Auto scaling", "API only", "Application Auto Scaling keeps its policies; none acts."),
+    Feature(
+        "Auto scaling",
+        "real",
+        "Target tracking from the metrics: up after a minute above the target (AWS: two), down after fifteen "
+        "below. Cooldowns and scheduled actions do not count; the alarms that are listed with a policy are "
+        "only for show.",
+    ),
     Feature("Global tables, DAX, exports to S3 and imports, Kinesis", "absent", "Refused with the reason."),
 )

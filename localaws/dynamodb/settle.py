@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from localaws.dynamodb import backups, timetolive
-from localaws.dynamodb.tables import Table
+from localaws.dynamodb.tables import PROVISIONED, Table, throughput_of
 
 
 def created(backend: Any, *, table_id: str) -> None:
@@ -30,6 +30,17 @@ def updated(backend: Any, *, table_id: str) -> None:
             if index.status == "UPDATING":
                 index.status = "ACTIVE"
         _rest(table)
+
+
+def scaled(backend: Any, *, table_id: str, index: str | None, kind: str, units: int) -> None:
+    """Auto scaling gives a table or an index other units."""
+    table = _table(backend, table_id)
+    if table is None or table.mode != PROVISIONED:
+        return
+    for resource in (table, *table.global_indexes):
+        if (resource.name if resource is not table else None) == index:
+            wanted = {**resource.throughput, f"{kind}CapacityUnits": units}
+            resource.throughput = throughput_of(wanted, resource.throughput)
 
 
 def index_built(backend: Any, *, table_id: str, index: str) -> None:
@@ -120,6 +131,7 @@ SETTLEMENTS: dict[str, Callable[..., None]] = {
     for each in (
         created,
         updated,
+        scaled,
         index_built,
         index_dropped,
         deleted,

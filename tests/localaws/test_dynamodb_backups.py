@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from .conftest import LocalAws, eventually
-from .fix_dynamodb import (
+from .fix_dynamodb_tables import (
     PROVISIONED,
     attributes,
     definition,

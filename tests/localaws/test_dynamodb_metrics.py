@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from .conftest import LocalAws, eventually
-from .fix_dynamodb import attributes, index, items, make_table, refusal
+from .fix_dynamodb_tables import attributes, described, index, items, make_table, refusal
 
 KIB = 1024
 UNITS = {"ReadCapacityUnits": 6, "WriteCapacityUnits": 7}
@@ -133,3 +133,34 @@ def test_an_alarm_tells_of_throttling(dynamodb: Any, cloudwatch: Any) -> None:
         return bool(alarm["StateValue"] == "ALARM")
 
     eventually(fires)
+
+
+def test_auto_scaling_keeps_the_bounds_and_follows_the_load(fast: LocalAws, dynamodb: Any) -> None:
+    make_table(dynamodb, "scaled", ProvisionedThroughput=UNITS)
+    scaling = fast.client("application-autoscaling")
+    target = {
+        "ServiceNamespace": "dynamodb",
+        "ResourceId": "table/scaled",
+        "ScalableDimension": "dynamodb:table:WriteCapacityUnits",
+    }
+    scaling.register_scalable_target(**target, MinCapacity=9, MaxCapacity=30)
+
+    def provisioned() -> int:
+        return int(described(dynamodb, "scaled")["ProvisionedThroughput"]["WriteCapacityUnits"])
+
+    eventually(lambda: provisioned() == 9)
+    scaling.put_scaling_policy(
+        **target,
+        PolicyName="half",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={
+            "TargetValue": 50.0,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "DynamoDBWriteCapacityUtilization"},
+        },
+    )
+    # 600 units in a minute are ten a second: at a half of them used, twenty are needed
+    for number in range(6):
+        item = {"id": {"S": str(number)}, "text": {"S": "x" * (100 * KIB - 100)}}
+        dynamodb.put_item(TableName="scaled", Item=item)
+    eventually(lambda: provisioned() == 20)
+    assert described(dynamodb, "scaled")["ProvisionedThroughput"]["ReadCapacityUnits"] == 6

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from .conftest import LocalAws, eventually
-from .fix_dynamodb import attributes, described, key, make_table, refusal
+from .fix_dynamodb_tables import attributes, described, key, make_table, refusal
 from .fix_lambda import function
 
 VIEW = "NEW_AND_OLD_IMAGES"

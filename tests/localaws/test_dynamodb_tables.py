@@ -10,7 +10,7 @@ import pytest
 from botocore.config import Config
 
 from .conftest import LocalAws, eventually
-from .fix_dynamodb import (
+from .fix_dynamodb_tables import (
     PROVISIONED,
     attributes,
     definition,

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from localaws.dynamodb.throttle import Demand, Kind, Limits, Throttle
 
 from .conftest import LocalAws, eventually
-from .fix_dynamodb import attributes, described, index, make_table
+from .fix_dynamodb_tables import attributes, described, index, make_table
 
 HOT, COLD = 0, 0xFFFFFFFF
 """Hashes of keys in the first and in the last partition."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from .conftest import LocalAws, eventually
-from .fix_dynamodb import PROVISIONED, attributes, index, items, make_table, refusal
+from .fix_dynamodb_tables import PROVISIONED, attributes, index, items, make_table, refusal
 
 YEAR = 365 * 86400
 SPECIFICATION = {"Enabled": True, "AttributeName": "expires"}
