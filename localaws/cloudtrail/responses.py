@@ -23,7 +23,6 @@ class CloudTrailResponse(Base):
         recorder = HOST.recorder
         if recorder is None:
             return json.dumps({"Events": []})
-        recorder.flush()
         return json.dumps(lookup.page(recorder.store.search(search), search, asked))
 
     def create_trail(self) -> str:
