@@ -117,8 +117,12 @@ class Route:
         access = self.access
         tls: dict[str, Any] = {"ssl_disabled": True}
         if access.ssl_mode != "none":
-            checked = access.ssl_mode.startswith("verify")
-            tls = {"ssl": {"ca": str(self._bundle), "check_hostname": False}, "ssl_verify_cert": checked}
+            tls = {
+                "ssl_ca": str(self._bundle),
+                "ssl_verify_cert": access.ssl_mode.startswith("verify"),
+                # a tunnel has found the server by its name
+                "ssl_verify_identity": access.ssl_mode == "verify-full" and self._tunnel is None,
+            }
         host, port = access.host, access.port
         if self._tunnel is not None:
             host, port = "127.0.0.1", self._tunnel.listen_port
