@@ -103,7 +103,7 @@ class CacheController:
             shutil.copyfile(self._folders.snapshot(chore.source), self._folders.snapshot(chore.place.uid))
             self._folders.snapshot(chore.place.uid).chmod(0o600)
         elif chore.settle == "discarded":
-            self._folders.snapshot(chore.place.uid).unlink(missing_ok=True)
+            self._folders.erase_snapshot(chore.place.uid)
         else:
             self._model.settle(chore.place, chore.settle)
             return

@@ -7,6 +7,7 @@ never do two lead, and never does a former primary's data set replace a newer on
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shutil
 from pathlib import Path
@@ -44,6 +45,13 @@ class Folders:
     def snapshot(self, uid: str) -> Path:
         """File of a snapshot's data."""
         return private_folder(self._root / "cache-snapshots") / f"{uid}.rdb"
+
+    def erase_snapshot(self, uid: str) -> None:
+        """Delete a snapshot's data."""
+        file = self.snapshot(uid)
+        file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # others are there
+            file.parent.rmdir()
 
     def leader(self, group: str) -> str | None:
         """Return the uid of the node that leads a group; None before there was one."""

@@ -209,3 +209,24 @@ def test_caches_survive_their_server(own_aws: Any, how: str) -> None:
         assert client.get("kept") == "yes"
     engines = {engine["status"] for engine in own_aws.status()["engines"]}
     assert engines <= {"running", "available"}
+
+
+def test_a_server_that_does_not_start_is_seen_and_can_be_deleted(own_aws: Any) -> None:
+    own_aws.state.parent.chmod(0o755)
+    program = own_aws.state.parent / "valkey-server"
+    program.write_text("#!/bin/sh\n[ \"$1\" = --version ] && echo 'v=9.9.9' && exit\nexit 1\n")
+    program.chmod(0o755)
+    own_aws.run("start", LOCALAWS_VALKEY_BIN=str(program))
+    cache = own_aws.client("elasticache")
+    cache.create_cache_cluster(
+        CacheClusterId="never", Engine="valkey", CacheNodeType="cache.t3.micro", NumCacheNodes=1
+    )
+    lab = Lab(own_aws)
+    eventually(lambda: lab.describe("never")["CacheClusterStatus"] == "restore-failed")
+    lab.delete("never")
+    cache.create_replication_group(
+        ReplicationGroupId="never", ReplicationGroupDescription="x", NumCacheClusters=2
+    )
+    eventually(lambda: lab.group("never")["Status"] == "create-failed")
+    lab.delete_group("never")
+    assert cache.describe_cache_clusters()["CacheClusters"] == []
