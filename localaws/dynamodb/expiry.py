@@ -57,11 +57,11 @@ class Expiry:
             return 0
         try:
             store = self._parts.stores.open(place.account_id, place.region, place.table_id)
-            if not store.expired(schema, attribute, int(time.time()), 1):
+            if not store.expired(attribute, int(time.time()), 1):
                 return 0
             with store.writing():
                 # looked up once more: a writer may have given them a longer life
-                found = store.expired(schema, attribute, int(time.time()), BATCH)
+                found = store.expired(attribute, int(time.time()), BATCH)
                 store.write(schema, [Change(item, None, SERVICE) for item in found])
         except (FileNotFoundError, StoreGone):
             return 0

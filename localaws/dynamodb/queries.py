@@ -18,7 +18,7 @@ from localaws.dynamodb.expressions import (
     projection,
 )
 from localaws.dynamodb.expressions.conditions import paths
-from localaws.dynamodb.expressions.keyconditions import KeyCondition, matched
+from localaws.dynamodb.expressions.keyconditions import KeyCondition, key_tests, matched
 from localaws.dynamodb.records import Record, encode
 from localaws.dynamodb.requests import Document, Parameters, Tables, Usage
 from localaws.dynamodb.schema import IndexSchema, KeyAttribute, TableSchema
@@ -81,10 +81,11 @@ def read_query(tables: Tables, given: Parameters, usage: Usage) -> Search:
         raise invalid(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
         )
-    tests = legacy.key_tests(given["KeyConditions"]) if text is None else key_condition(text, known)
+    node = None if text is None else key_condition(text, known)
     predicate, heads = _filter(given, known, "QueryFilter")
     wanted = _projection(given, known)
     known.check_all_used()
+    tests = legacy.key_tests(given["KeyConditions"]) if node is None else key_tests(node, known)
     schema, index = _target(tables, name, given, usage)
     key = schema.attributes if index is None else index.attributes
     asked = matched(tests, key)

@@ -322,7 +322,7 @@ class TableStore:
             for table in ("changes", "marks", "sqlite_sequence"):
                 self._writer.execute(f"DELETE FROM {table}")
 
-    def expired(self, schema: TableSchema, attribute: str, now: int, limit: int) -> list[Item]:
+    def expired(self, attribute: str, now: int, limit: int) -> list[Item]:
         """Return items whose number `attribute` (epoch seconds) is past and at most five years old."""
         with self._reader() as reader:
             found = reader.execute(

@@ -27,7 +27,7 @@ MOST_ACTIONS = 100
 MOST_BYTES = 4 << 20
 LONGEST_TOKEN = 36
 CHECK = "ConditionCheck"
-READERS: dict[str, Callable[[Tables, Parameters, Usage], Write]] = {
+READERS: dict[str, Callable[..., Write]] = {
     "Put": read_put,
     "Update": read_update,
     "Delete": read_delete,
@@ -125,7 +125,7 @@ def _read_all(tables: Tables, actions: list[tuple[str, Parameters]], usage: Usag
     reasons: list[dict[str, Any]] = []
     for kind, given in actions:
         try:
-            writes.append(READERS[kind](tables, given, usage))
+            writes.append(READERS[kind](tables, given, usage, within=True))
             reasons.append(FINE)
         except Fault as fault:
             if fault.code in TABLE_FAULTS or not _concerns_item(fault):

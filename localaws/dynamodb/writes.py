@@ -69,13 +69,13 @@ def update_item(tables: Tables, given: Parameters, usage: Usage) -> Document:
     return _answer(tables, given, read_update(tables, given, usage), usage)
 
 
-def read_put(tables: Tables, given: Parameters, usage: Usage) -> Write:
+def read_put(tables: Tables, given: Parameters, usage: Usage, *, within: bool = False) -> Write:
     """Return the write that a PutItem, or a transaction's Put, asks for."""
     name = requests.table_name(given)
     requests.check_enums(given)
     requests.check_mixture(given, ("ConditionExpression",), ("Expected", "ConditionalOperator"))
     record = record_of(requests.member(given, "Item"))
-    condition = _condition(given)
+    condition = _condition(given, within=within)
     schema = _schema(tables, name, usage)
     place = keys.of_item(schema, record.item)
     shows = given.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
@@ -90,40 +90,40 @@ def record_of(item: Any) -> Record:
     return Record(size, item=canonical)
 
 
-def read_delete(tables: Tables, given: Parameters, usage: Usage) -> Write:
+def read_delete(tables: Tables, given: Parameters, usage: Usage, *, within: bool = False) -> Write:
     """Return the write that a DeleteItem, or a transaction's Delete, asks for."""
     name = requests.table_name(given)
     requests.check_enums(given)
     requests.check_mixture(given, ("ConditionExpression",), ("Expected", "ConditionalOperator"))
     key, _ = values.item(requests.member(given, "Key"))
-    condition = _condition(given)
+    condition = _condition(given, within=within)
     schema = _schema(tables, name, usage)
     place = keys.of_checked_key(schema, key)
     shows = given.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
     return Write(schema, place, key, condition, lambda old: None, shows)  # noqa: ARG005
 
 
-def read_check(tables: Tables, given: Parameters, usage: Usage) -> Write:
+def read_check(tables: Tables, given: Parameters, usage: Usage, *, within: bool = False) -> Write:
     """Return the write of a transaction's ConditionCheck, which leaves the item as it is."""
     name = requests.table_name(given)
     requests.check_enums(given)
     requests.member(given, "ConditionExpression")
     key, _ = values.item(requests.member(given, "Key"))
-    condition = _condition(given)
+    condition = _condition(given, within=within)
     schema = _schema(tables, name, usage)
     place = keys.of_checked_key(schema, key)
     shows = given.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
     return Write(schema, place, key, condition, lambda old: old, shows)
 
 
-def _condition(given: Parameters) -> Predicate | None:
-    known = requests.placeholders(given, writes=True)
+def _condition(given: Parameters, *, within: bool) -> Predicate | None:
+    known = requests.placeholders(given, writes=not within)
     condition = requests.condition_of(given, known)
     known.check_all_used()
     return condition
 
 
-def read_update(tables: Tables, given: Parameters, usage: Usage) -> Write:
+def read_update(tables: Tables, given: Parameters, usage: Usage, *, within: bool = False) -> Write:
     """Return the write that an UpdateItem, or a transaction's Update, asks for."""
     name = requests.table_name(given)
     requests.check_enums(given)
@@ -133,7 +133,7 @@ def read_update(tables: Tables, given: Parameters, usage: Usage) -> Write:
         ("AttributeUpdates", "Expected", "ConditionalOperator"),
     )
     key, _ = values.item(requests.member(given, "Key"))
-    known = requests.placeholders(given, writes=True)
+    known = requests.placeholders(given, writes=not within)
     text = given.get("UpdateExpression")
     change = legacy.updates(given.get("AttributeUpdates")) if text is None else update(text, known)
     condition = requests.condition_of(given, known)
@@ -160,7 +160,7 @@ def updated(schema: TableSchema, key: Item, change: Update) -> Change:
         if size > LARGEST_ITEM:
             raise invalid("Item size to update has exceeded the maximum allowed size")
         if schema.indexes:
-            keys.check_indexes(schema, item)
+            keys.check_indexes(schema, item, update=True)
         return Record(size, item=item)
 
     return changed

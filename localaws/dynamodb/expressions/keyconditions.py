@@ -34,10 +34,15 @@ class KeyCondition:
     range: KeyTest | None
 
 
-def key_condition(text: Any, given: Placeholders) -> list[KeyTest]:
-    """Return the tests of a KeyConditionExpression."""
+def key_condition(text: Any, given: Placeholders) -> Condition:
+    """Return what a KeyConditionExpression says."""
     node = read_condition(text, LABEL)
     given.use((node,), LABEL)
+    return node
+
+
+def key_tests(node: Condition, given: Placeholders) -> list[KeyTest]:
+    """Return the tests of a key condition."""
     tests: list[KeyTest] = []
     for member in _members(node):
         test = _test(member, given)
