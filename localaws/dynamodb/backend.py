@@ -8,7 +8,7 @@ from typing import Any
 from moto.dynamodb.models import DynamoDBBackend as MotoBackend
 from moto.dynamodb.urls import url_bases, url_paths
 
-from localaws.dynamodb import backups, encryption, timetolive, updates
+from localaws.dynamodb import backups, encryption, exports, timetolive, updates
 from localaws.dynamodb.definitions import TAGS, check_tags
 from localaws.dynamodb.refusals import TableRefusal, in_use, invalid, no_table, not_found
 from localaws.dynamodb.tables import Table
@@ -22,6 +22,7 @@ class DynamoDBBackend(MotoBackend):
         self.backups: dict[str, backups.Backup] = {}
         self.doomed: dict[str, backups.Doomed] = {}
         """Deleted backups whose files are still there."""
+        self.exports: dict[str, exports.Export] = {}
         self.streams_left: dict[str, Table] = {}
         """Deleted tables, by id, whose stream can be read for a day."""
         self.delivered: dict[str, int] = {}
@@ -107,21 +108,22 @@ class DynamoDBBackend(MotoBackend):
 
     def describe_continuous_backups(self, table_name: str) -> dict[str, Any]:
         """DescribeContinuousBackups; the restorable times move with the clock."""
-        return backups.continuous(self._source(table_name))
+        return backups.continuous(self.find_source(table_name))
 
     def update_continuous_backups(
         self, table_name: str, point_in_time_spec: dict[str, Any]
     ) -> dict[str, Any]:
         """UpdateContinuousBackups."""
-        table = self._source(table_name)
+        table = self.find_source(table_name)
         backups.change_recovery(table, point_in_time_spec)
         return backups.continuous(table)
 
-    def _source(self, name: str, code: str = "TableNotFoundException") -> Table:
+    def find_source(self, name: str) -> Table:
+        """A table of which something is made."""
         try:
             return self.find(name)
         except TableRefusal:
-            raise TableRefusal(code, f"Table not found: {name}") from None
+            raise TableRefusal("TableNotFoundException", f"Table not found: {name}") from None
 
     # -- backups
 
@@ -133,7 +135,7 @@ class DynamoDBBackend(MotoBackend):
 
     def create_backup(self, table_name: str, backup_name: str) -> backups.Backup:
         """CreateBackup; the controller makes the copy."""
-        table = self._source(table_name)
+        table = self.find_source(table_name)
         if table.status != "ACTIVE":
             raise TableRefusal(
                 "TableInUseException", f"Table is being changed: {table.name}. Wait until it is ACTIVE."

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from moto.core.utils import utcnow
 
-from localaws.dynamodb import backups
+from localaws.dynamodb import backups, exporter
 from localaws.dynamodb.expiry import Expiry
 from localaws.dynamodb.mappings import Mappings
 from localaws.dynamodb.parts import parts
 from localaws.dynamodb.scaling import Scaling
-from localaws.dynamodb.view import BackupView, Model, Place, TableView
+from localaws.dynamodb.view import BackupView, ExportView, Model, Place, TableView
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +29,7 @@ class DynamoDBController:
     """The reconciler's controller of DynamoDB."""
 
     def __init__(self, control: ControlPlane, runtime: Runtime) -> None:
+        self._control = control
         self._model = Model(control)
         self._stores = parts(control).stores
         self._admission = parts(control).admission
@@ -63,6 +64,8 @@ class DynamoDBController:
                 self._submit(backup.identifier, functools.partial(self._back_up, backup))
         for place, identifier in self._model.doomed():
             self._submit(identifier, functools.partial(self._remove_backup, place, identifier))
+        for export in self._model.exports():
+            self._submit(export.identifier, functools.partial(self._export, export))
         self._expiry.look(tables)
         self._mappings.look()
         self._scaling.look(tables)
@@ -168,6 +171,10 @@ class DynamoDBController:
         if identifier not in self._model.sources():
             self._file(identifier).unlink(missing_ok=True)
             self._model.settle_backup(place, "backup_removed", identifier)
+
+    def _export(self, export: ExportView) -> None:
+        result = exporter.export(self._control, self._stores, self._folder, export)
+        self._model.settle_export(export.place, export.identifier, result.items, result.size, result.failure)
 
     # -- the past
 

@@ -80,5 +80,11 @@ FEATURES = (
         "below. Cooldowns and scheduled actions do not count; the alarms that are listed with a policy are "
         "only for show.",
     ),
-    Feature("Global tables, DAX, exports to S3 and imports, Kinesis", "absent", "Refused with the reason."),
+    Feature(
+        "Exports to S3",
+        "real",
+        "Full exports in DynamoDB's JSON, one data file with its manifests. Incremental ones and Ion are "
+        "refused.",
+    ),
+    Feature("Global tables, DAX, imports from S3, Kinesis", "absent", "Refused with the reason."),
 )

@@ -44,7 +44,7 @@ def to_point_in_time(backend: DynamoDBBackend, request: Request) -> Table:
             "PointInTimeRecoveryUnavailableException",
             f"Point in time recovery is not enabled for table '{original.name}'",
         )
-    moment = _moment(original, request)
+    moment = moment_of(original, request)
     source = {"kind": "table", "table": original.table_id, "time": int(moment * 1_000_000)}
     table = _make(backend, original, request, source)
     table.restore_summary = {"SourceTableArn": original.table_arn, "RestoreDateTime": moment}
@@ -61,7 +61,8 @@ def _source(backend: DynamoDBBackend, name: str) -> Table:
     return table
 
 
-def _moment(table: Table, request: Request) -> float:
+def moment_of(table: Table, request: Request, code: str = "InvalidRestoreTimeException") -> float:
+    """The moment that a request names, in epoch seconds."""
     earliest, latest = backups.restorable(table)
     wanted = request.get("RestoreDateTime")
     if request.get("UseLatestRestorableTime"):
@@ -74,7 +75,7 @@ def _moment(table: Table, request: Request) -> float:
     # requests carry whole seconds
     if not int(earliest) <= moment <= latest:
         raise TableRefusal(
-            "InvalidRestoreTimeException",
+            code,
             "An invalid restore time was specified. RestoreDateTime must be between "
             "EarliestRestorableDateTime and LatestRestorableDateTime.",
         )

@@ -7,7 +7,7 @@ from typing import Any
 from moto.core.responses import ActionResult, EmptyResult
 from moto.dynamodb.responses import DynamoHandler
 
-from localaws.dynamodb import definitions, recovery
+from localaws.dynamodb import definitions, exports, recovery
 from localaws.dynamodb.backend import DynamoDBBackend
 from localaws.dynamodb.figures import with_figures
 from localaws.dynamodb.refusals import constraint, invalid
@@ -145,9 +145,20 @@ class DynamoDBResponse(DynamoHandler):
         return ActionResult(recovery.to_point_in_time(self._backend, self.body).describe())
 
     def export_table_to_point_in_time(self) -> ActionResult:
-        raise invalid(
-            "Exports to S3 are not available in this local AWS. Scan the table and write the objects."
-        )
+        return ActionResult({"ExportDescription": exports.begin(self._backend, self.body).describe()})
+
+    def describe_export(self) -> ActionResult:
+        found = exports.find(self._backend, self.body["ExportArn"])
+        return ActionResult({"ExportDescription": found.describe()})
+
+    def list_exports(self) -> ActionResult:
+        named = ("ExportArn", "ExportStatus", "ExportType")
+        found = [
+            {name: export.describe()[name] for name in named}
+            for export in self._backend.exports.values()
+            if self.body.get("TableArn") in (None, export.table_arn)
+        ]
+        return ActionResult({"ExportSummaries": found})
 
     def import_table(self) -> ActionResult:
         raise invalid(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from localaws.dynamodb import backups, timetolive
+from localaws.dynamodb import backups, exports, timetolive
 from localaws.dynamodb.tables import PROVISIONED, Table, throughput_of
 
 
@@ -117,6 +117,11 @@ def backup_removed(backend: Any, *, backup: str) -> None:
     backend.doomed.pop(backup, None)
 
 
+def exported(backend: Any, *, export: str, items: int, size: int, failure: list[str] | None) -> None:
+    """An export has ended."""
+    exports.settle(backend, export, items, size, failure)
+
+
 def handed_over(backend: Any, *, mapping: str, position: int) -> None:
     """A function has taken the changes up to a sequence number."""
     backend.delivered[mapping] = position
@@ -141,6 +146,7 @@ SETTLEMENTS: dict[str, Callable[..., None]] = {
         backup_lost,
         backup_expired,
         backup_removed,
+        exported,
         handed_over,
     )
 }

@@ -49,6 +49,19 @@ class BackupView:
     expires: datetime | None
 
 
+@dataclass(frozen=True)
+class ExportView:
+    """An export that is to be carried out; `moment` in epoch microseconds."""
+
+    place: Place
+    schema: TableSchema
+    identifier: str
+    arn: str
+    bucket: str
+    folder: str
+    moment: int
+
+
 class Model:
     """Reads DynamoDB's model and settles facts in it."""
 
@@ -80,6 +93,25 @@ class Model:
                 for backup in backend.backups.values()
             ]
 
+    def exports(self) -> list[ExportView]:
+        """The exports that have not ended, of tables that are still there."""
+        with self._control.lock:
+            return [
+                ExportView(
+                    Place(account, region, table.table_id),
+                    TableSchema.of(table),
+                    export.identifier,
+                    export.arn,
+                    export.bucket,
+                    export.folder,
+                    int(export.moment * 1_000_000),
+                )
+                for account, region, backend in self._control.backends("dynamodb")
+                for export in backend.exports.values()
+                for table in backend.tables.values()
+                if export.work and export.table_id == table.table_id
+            ]
+
     def doomed(self) -> list[tuple[Place, str]]:
         """Deleted backups whose files are still there."""
         with self._control.lock:
@@ -100,6 +132,7 @@ class Model:
         with self._control.lock:
             found = [table.source for _, table in self._tables() if table.source is not None]
             used = {str(source.get("table") or source.get("backup")) for source in found}
+            used |= {view.place.table_id for view in self.exports()}
             return used | {backup.place.table_id for backup in self.backups() if backup.status == "CREATING"}
 
     def kept_since(self, now: float) -> list[tuple[Place, float]]:
@@ -127,6 +160,21 @@ class Model:
     def settle_backup(self, place: Place, name: str, backup: str, **arguments: Any) -> None:
         """Write a fact about a backup into the model."""
         self._control.settle("dynamodb", place.account_id, place.region, name, backup=backup, **arguments)
+
+    def settle_export(
+        self, place: Place, export: str, items: int, size: int, failure: tuple[str, str] | None
+    ) -> None:
+        """Write an export's end into the model."""
+        self._control.settle(
+            "dynamodb",
+            place.account_id,
+            place.region,
+            "exported",
+            export=export,
+            items=items,
+            size=size,
+            failure=None if failure is None else list(failure),
+        )
 
     def _tables(self) -> Iterator[tuple[Place, Any]]:
         for account, region, backend in self._control.backends("dynamodb"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import signal
 import time
@@ -9,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.config import Config
 
 from .conftest import LocalAws, eventually
 from .fix_dynamodb_tables import (
@@ -205,6 +208,35 @@ def test_a_deleted_table_with_recovery_leaves_a_backup_of_the_system(dynamodb: A
     dynamodb.restore_table_from_backup(TargetTableName="mourned", BackupArn=backup["BackupArn"])
     wait_for(dynamodb, "mourned")
     assert content(dynamodb, "mourned") == {"1": "1"}
+
+
+def test_an_export_has_the_items_of_its_moment(aws: LocalAws, dynamodb: Any) -> None:
+    s3 = aws.client("s3", config=Config(s3={"addressing_style": "path"}))
+    s3.create_bucket(Bucket="exported")
+    arn = make_table(dynamodb, "exported")["TableArn"]
+    fill(dynamodb, "exported", numbered(30))
+    request = {"TableArn": arn, "S3Bucket": "exported", "S3Prefix": "daily"}
+    export = dynamodb.export_table_to_point_in_time
+    assert refusal(export, **request)[0] == "PointInTimeRecoveryUnavailableException"
+    dynamodb.update_continuous_backups(TableName="exported", PointInTimeRecoverySpecification=RECOVERY)
+    moment = next_second()
+    dynamodb.delete_item(TableName="exported", Key={"id": {"S": "7"}})
+    begun = export(**request, ExportTime=moment)["ExportDescription"]
+    lost = export(**{**request, "S3Bucket": "no-such-bucket"})["ExportDescription"]
+
+    def found(begun: dict[str, Any]) -> dict[str, Any]:
+        described_export = dynamodb.describe_export(ExportArn=begun["ExportArn"])["ExportDescription"]
+        return dict(described_export)
+
+    eventually(lambda: "IN_PROGRESS" not in (found(begun)["ExportStatus"], found(lost)["ExportStatus"]))
+    assert (found(begun)["ExportStatus"], found(begun)["ItemCount"]) == ("COMPLETED", 30)
+    assert (found(lost)["ExportStatus"], found(lost)["FailureCode"]) == ("FAILED", "S3NoSuchBucket")
+    summary = json.loads(s3.get_object(Bucket="exported", Key=found(begun)["ExportManifest"])["Body"].read())
+    files = json.loads(s3.get_object(Bucket="exported", Key=summary["manifestFilesS3Key"])["Body"].read())
+    data = gzip.decompress(s3.get_object(Bucket="exported", Key=files["dataFileS3Key"])["Body"].read())
+    exported = [json.loads(line)["Item"] for line in data.splitlines()]
+    assert sorted(exported, key=str) == sorted(numbered(30), key=str)
+    assert len(dynamodb.list_exports(TableArn=arn)["ExportSummaries"]) == 2
 
 
 def crash(aws: LocalAws) -> Any:
