@@ -123,6 +123,8 @@ class Recorder:
 
     def _write(self, head: dict[str, Any], blob: bytes) -> None:
         with self._writing:
+            if self._closing.is_set():
+                return
             try:
                 self._spool.append(head, blob)
             except OSError as error:

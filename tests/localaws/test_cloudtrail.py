@@ -286,6 +286,59 @@ def test_data_events_that_a_trail_selects(aws: LocalAws) -> None:
     trail.delete_trail(Name="objects")
 
 
+def test_items_by_an_advanced_selector_and_a_log_group(aws: LocalAws) -> None:
+    s3, trail, items, logs = (aws.client(name) for name in ("s3", "cloudtrail", "dynamodb", "logs"))
+    s3.create_bucket(Bucket="item-events")
+    s3.put_bucket_policy(Bucket="item-events", Policy=policy("item-events"))
+    logs.create_log_group(logGroupName="trail")
+    for table in ("carts", "users"):
+        items.create_table(
+            TableName=table,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        )
+        items.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1})
+    arn = "arn:aws:logs:us-east-1:123456789012:log-group:trail:*"
+    role = "arn:aws:iam::123456789012:role/trail"
+    trail.create_trail(
+        Name="items", S3BucketName="item-events", CloudWatchLogsLogGroupArn=arn, CloudWatchLogsRoleArn=role
+    )
+    fields = [
+        {"Field": "eventCategory", "Equals": ["Data"]},
+        {"Field": "resources.type", "Equals": ["AWS::DynamoDB::Table"]},
+        {"Field": "resources.ARN", "EndsWith": ["table/carts"]},
+    ]
+    trail.put_event_selectors(TrailName="items", AdvancedEventSelectors=[{"FieldSelectors": fields}])
+    trail.start_logging(Name="items")
+    items.put_item(TableName="users", Item={"id": {"S": "1"}})
+    items.put_item(TableName="carts", Item={"id": {"S": "1"}, "card": {"S": "4111-1111"}})
+    items.get_item(TableName="carts", Key={"id": {"S": "1"}})
+    eventually(lambda: len(delivered(aws, "item-events")) >= 2)
+    events = delivered(aws, "item-events")
+    assert [(each["eventName"], each["requestParameters"]["tableName"]) for each in events] == [
+        ("PutItem", "carts"),
+        ("GetItem", "carts"),
+    ]
+    assert "4111" not in json.dumps(events)
+    stream = {"logGroupName": "trail", "logStreamName": "123456789012_CloudTrail_us-east-1"}
+    eventually(lambda: len(logs.get_log_events(**stream)["events"]) == 2)
+    trail.delete_trail(Name="items")
+
+
+def test_a_call_that_rds_makes(aws: LocalAws) -> None:
+    aws.client("rds").create_db_cluster(
+        DBClusterIdentifier="managed",
+        Engine="aurora-postgresql",
+        MasterUsername="boss",
+        ManageMasterUserPassword=True,
+    )
+    events = [record(event) for event in found(aws, "EventName", "CreateSecret")]
+    [made] = [event for event in events if event["userIdentity"].get("invokedBy")]
+    assert made["userIdentity"]["invokedBy"] == made["sourceIPAddress"] == "rds.amazonaws.com"
+    assert made["requestParameters"]["name"].startswith("rds!cluster-")
+
+
 def test_nothing_acknowledged_is_missing_after_a_kill(own_aws: LocalAws) -> None:
     own_aws.start()
     iam = own_aws.client("iam")
