@@ -127,6 +127,15 @@ class Mappings:
         ]
         return " AND ".join(parts)
 
+    def filtered(self, schema: str, table: str) -> set[str]:
+        """The columns that the source filters of a table look at."""
+        return {
+            column
+            for rule in self.selections
+            if rule.action != "exclude" and rule.matches(schema, table)
+            for column, _ in rule.filters
+        }
+
     def schema_name(self, schema: str) -> str:
         """What a schema is called at the target."""
         return self._renamed("schema", schema, schema)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -89,7 +90,9 @@ class PostgresSource:
         for oid, (schema, name, identity) in found.items():
             key = keys.get((oid, "primary"), ())
             known = identity == "f" or (identity == "d" and bool(key)) or (identity == "i" and oid in marked)
-            tables.append(_table(mappings, schema, name, columns[oid], key, known=known))
+            found_table = _table(mappings, schema, name, columns[oid], key, known=known)
+            unfit = known and identity != "f" and not mappings.filtered(schema, name) <= set(key)
+            tables.append(replace(found_table, unfit=unfit))
         return tables
 
     def check_logical(self) -> None:
@@ -114,6 +117,14 @@ class PostgresSource:
 
     def publish(self, tables: list[Table]) -> None:
         """Have the publications name exactly these tables."""
+        for table in tables:
+            if table.unfit:
+                # such a publication would make the source refuse updates
+                raise TaskFailed(
+                    f"The filter of {table.label} looks at columns outside its primary key, so its changes "
+                    "cannot be captured. ALTER TABLE ... REPLICA IDENTITY FULL at the source, or filter by "
+                    "the key."
+                )
         keyed = [table for table in tables if table.identity]
         with contextlib.closing(self.route.connect()) as connection:
             if not self._own:

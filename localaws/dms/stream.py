@@ -66,8 +66,8 @@ class Stream:
 
     def _open(self, data: bytes) -> Message | None:
         if data[0] == _WAL:
-            start, end = struct.unpack_from("!QQ", data, 1)
-            self.reached = max(self.reached, start, end)
+            (start,) = struct.unpack_from("!Q", data, 1)
+            self.reached = max(self.reached, start)
             return decode(data[25:])
         if data[0] == _ALIVE:
             end, _, wanted = struct.unpack_from("!QqB", data, 1)

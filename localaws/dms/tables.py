@@ -52,6 +52,8 @@ class Table:
     identity: bool = True
     """Whether the source can tell which row an update or a deletion meant."""
     where: str = ""
+    unfit: bool = False
+    """Whether its filter needs columns that the source does not log when a row is changed."""
 
     @property
     def label(self) -> str:

@@ -181,6 +181,74 @@ def test_refused_change(scene: Scene, task: str) -> None:  # noqa: F811
     scene.delete(arn)
 
 
+def test_filters(scene: Scene, task: str) -> None:  # noqa: F811
+    """A filter counts for changes too; one that the source cannot follow is refused, not half obeyed."""
+    scene.do(
+        "source",
+        f"create table {task}.t (id int primary key, town text)",
+        f"insert into {task}.t values (5, 'a'), (15, 'b')",
+    )
+
+    def only(column: str, value: str) -> str:
+        condition = {"filter-operator": "gte", "value": value}
+        rule = {
+            "rule-type": "selection",
+            "rule-id": "2",
+            "rule-name": "2",
+            "rule-action": "explicit",
+            "object-locator": {"schema-name": task, "table-name": "t"},
+            "filters": [
+                {"filter-type": "source", "column-name": column, "filter-conditions": [condition]},
+            ],
+        }
+        return mappings((task, "t"), more=[rule])
+
+    unfit = scene.create("unfit", BOTH, only("town", "b"))
+    assert "REPLICA IDENTITY FULL" in scene.run(unfit)["LastFailureMessage"]
+    scene.delete(unfit)
+    arn = scene.create("filtered", BOTH, only("id", "10"))
+    scene.start(arn)
+    scene.running(arn)
+    scene.do(
+        "source",
+        f"insert into {task}.t values (6, 'c'), (16, 'd'), (17, 'e')",
+        f"update {task}.t set id = 7 where id = 16",
+        f"update {task}.t set town = 'f' where id = 17",
+    )
+    scene.same(f"select * from {task}.t where id >= 10 order by id", f"select * from {task}.t order by id")
+    scene.delete(arn)
+
+
+def test_metrics(scene: Scene, task: str) -> None:  # noqa: F811
+    scene.do("source", f"create table {task}.t (id int primary key)")
+    scene.aws.run("sampling", "1")
+    arn = begin(scene, task)
+    metrics = scene.aws.client("cloudwatch")
+    dimensions = [
+        {"Name": "ReplicationInstanceIdentifier", "Value": "mover"},
+        {"Name": "ReplicationTaskIdentifier", "Value": arn.rpartition(":")[2]},
+    ]
+
+    def points(name: str) -> list[float]:
+        now = time.time()
+        found = metrics.get_metric_statistics(
+            Namespace="AWS/DMS",
+            MetricName=name,
+            Dimensions=dimensions,
+            StartTime=now - 300,
+            EndTime=now + 60,
+            Period=60,
+            Statistics=["Maximum"],
+        )
+        return [point["Maximum"] for point in found["Datapoints"]]
+
+    scene.until(lambda: points("CDCThroughputRowsTarget"), lambda found: bool(found))
+    scene.do("source", f"insert into {task}.t select generate_series(1, 500)")
+    scene.until(lambda: points("CDCIncomingChanges"), lambda found: sum(found) >= 500)
+    assert points("CDCLatencyTarget")
+    scene.delete(arn)
+
+
 def test_stop_and_resume(scene: Scene, task: str) -> None:  # noqa: F811
     scene.do("source", f"create table {task}.t (id int, name text)")
     arn = begin(scene, task)
