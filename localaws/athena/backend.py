@@ -18,6 +18,7 @@ from localaws.athena.types import split
 from localaws.s3 import objects
 
 LONGEST = 262144
+DEFAULT_TEXT = "Default Hive database"
 FIRST_WORDS = frozenset(
     {
         "SELECT", "WITH", "VALUES", "TABLE", "INSERT", "CREATE", "DROP", "ALTER", "SHOW", "DESCRIBE", "DESC",
@@ -84,7 +85,7 @@ class AthenaBackend(base.AthenaBackend):
     def _make_default_database(self) -> None:
         catalog = glue(self.account_id, self.region_name)
         if "default" not in catalog.databases:
-            catalog.create_database("default", {"Name": "default", "Description": "Default Hive database"})
+            catalog.create_database("default", {"Name": "default", "Description": DEFAULT_TEXT})
 
     def _statement(
         self, query: str, parameters: list[str] | None, workgroup: Any

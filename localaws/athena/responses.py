@@ -10,9 +10,9 @@ from moto.athena.exceptions import MetadataException
 from moto.athena.responses import AthenaResponse as Base
 
 from localaws.athena import results
-from localaws.athena.backend import AthenaBackend
+from localaws.athena.backend import DEFAULT_TEXT, AthenaBackend
+from localaws.athena.catalog import CATALOG, bucket_and_key
 from localaws.athena.catalog import backend as glue
-from localaws.athena.catalog import bucket_and_key
 from localaws.athena.faults import InvalidRequest
 from localaws.s3 import objects
 
@@ -214,7 +214,8 @@ class AthenaResponse(Base):
         return "{}"
 
     def list_databases(self) -> str:
-        names = sorted({"default", *glue(self.current_account, self.region).databases})
+        is_ours = (self._get_param("CatalogName") or CATALOG).lower() == CATALOG
+        names = sorted({"default", *glue(self.current_account, self.region).databases}) if is_ours else []
         return self._page("DatabaseList", [self._database(name) for name in names])
 
     def get_database(self) -> str:
@@ -224,7 +225,7 @@ class AthenaResponse(Base):
         found = glue(self.current_account, self.region).databases.get(name.lower())
         if found is None and name.lower() != "default":
             raise MetadataException(f"Database {name} not found.")
-        given = found.as_dict() if found else {"Name": "default"}
+        given = found.as_dict() if found else {"Name": "default", "Description": DEFAULT_TEXT}
         described = {key: given.get(key) for key in ("Name", "Description", "Parameters")}
         return {key: value for key, value in described.items() if value}
 
