@@ -110,6 +110,8 @@ class Squad:
         source = self._doors.source(view, self._folders.secret(view.uid)) if view.grouped else None
         leader = self.unit(self.leader)
         if not leader.runs and view.failover:
+            if leader.held:
+                self._rouse(members, source)
             self._take_over(view)
             leader = self.unit(self.leader)
         if not leader.runs:
@@ -127,6 +129,13 @@ class Squad:
                 self._attend(unit, member, source)
         self._lead_doors(view, leader)
         return True
+
+    def _rouse(self, members: list[MemberView], source: Source | None) -> None:
+        """Start replicas whose leader cannot run: one of them may take over."""
+        for member in members:
+            unit = self.unit(member.uid)
+            if not unit.held and not unit.runs and self._folders.is_made(member.uid):
+                self._run(unit, member.config, source, follows=True)
 
     def _appointed(self, view: OwnerView) -> str:
         if not view.grouped:

@@ -289,7 +289,7 @@ def test_an_upgrade_and_another_node_type_keep_the_data(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
-def test_groups_survive_their_server(own_aws: Any, how: str) -> None:
+def test_groups_survive_their_server_and_a_zone_that_fails_meanwhile(own_aws: Any, how: str) -> None:
     own_aws.start()
     lab = Lab(own_aws).build()
     lab.create_group("pair", NumCacheClusters=2, AutomaticFailoverEnabled=True)
@@ -300,17 +300,24 @@ def test_groups_survive_their_server(own_aws: Any, how: str) -> None:
         client.set("kept", "yes")
         client.execute_command("WAITAOF", 0, 0, 0)
         primary = client.info("server")["process_id"]
+    leader = "pair-002"
     if how == "stop":
+        zone = lab.describe(leader)["PreferredAvailabilityZone"]
         own_aws.stop()
+        own_aws.run("zone", "fail", zone)
+        leader = "pair-001"
     else:
         os.kill(own_aws.status()["pid"], signal.SIGKILL)
         os.kill(primary, signal.SIGKILL)
     own_aws.start()
     after = Lab(own_aws)
     after.host = lab.host
+    if how == "stop":
+        eventually(lambda: primary_of(after.group("pair")) == leader)
+        own_aws.run("zone", "restore", zone)
     group = after.group_available("pair")
     assert shard_of(group)["PrimaryEndpoint"] == shard_of(before)["PrimaryEndpoint"]
-    assert primary_of(group) == "pair-002"
+    assert primary_of(group) == leader
     for which, role in (("PrimaryEndpoint", "master"), ("ReaderEndpoint", "slave")):
         with after.through(shard_of(group)[which]) as client:
             assert (client.get("kept"), role_of(client)) == ("yes", role)
