@@ -32,23 +32,45 @@ class Result:
 
 def export(control: ControlPlane, stores: Stores, folder: Path, view: ExportView) -> Result:
     """Write the items as they were at the export's moment; doing it again replaces the same objects."""
-    place = view.place
-    if not objects.bucket_exists(place.account_id, view.bucket):
+    account = view.place.account_id
+    if not objects.bucket_exists(account, view.bucket):
         return Result(failure=NO_BUCKET)
-    copy = folder / f"export-{view.identifier}.sqlite"
-    lines = copy.with_suffix(".json.gz")
+    lines = folder / f"export-{view.identifier}.json.gz"
+    items, size = _collect(stores, view, lines)
+    made = _objects(view, lines, items, size)
+    done = [objects.put(control, account, view.bucket, key, body) for key, body in made.items()]
+    lines.unlink(missing_ok=True)
+    return Result(items, size) if all(done) else Result(failure=NO_BUCKET)
+
+
+def _collect(stores: Stores, view: ExportView, lines: Path) -> tuple[int, int]:
+    """Write the lines; how many items there were, and their bytes."""
+    place = view.place
+    copy = lines.with_name(f"export-{view.identifier}.sqlite")
     stores.copy(place.account_id, place.region, place.table_id, copy)
     past = TableStore(copy, durable=False)
     try:
         past.undo_after(view.schema, view.moment)
-        size = past.size()
-        items = _write(past, lines)
+        return _write(past, lines), past.size()
     finally:
         past.close()
-    for left in folder.glob(f"{copy.name}*"):
-        left.unlink()
+        for left in copy.parent.glob(f"{copy.name}*"):
+            left.unlink()
+
+
+def _write(store: TableStore, target: Path) -> int:
+    number = 0
+    with gzip.open(target, "wt") as stream, store.rows(Range()) as rows:
+        for row in rows:
+            stream.write(json.dumps({"Item": row.record.item}, separators=(",", ":")) + "\n")
+            number += 1
+    return number
+
+
+def _objects(view: ExportView, lines: Path, items: int, size: int) -> dict[str, bytes | Path]:
+    """The objects by their keys; the manifests come last, as a sign that the data are there."""
     name = hashlib.blake2b(view.identifier.encode(), digest_size=16).hexdigest()
-    data = f"{view.folder}/data/{name}.json.gz"
+    data, manifest = f"{view.folder}/data/{name}.json.gz", f"{view.folder}/manifest-files.json"
     md5 = hashlib.md5(lines.read_bytes(), usedforsecurity=False)
     files = {
         "itemCount": items,
@@ -60,29 +82,18 @@ def export(control: ControlPlane, stores: Stores, folder: Path, view: ExportView
         "version": "2020-06-30",
         "exportArn": view.arn,
         "tableArn": view.schema.arn,
-        "tableId": place.table_id,
+        "tableId": view.place.table_id,
         "s3Bucket": view.bucket,
         "s3Prefix": view.folder.partition("AWSDynamoDB")[0].rstrip("/") or None,
-        "manifestFilesS3Key": f"{view.folder}/manifest-files.json",
+        "manifestFilesS3Key": manifest,
         "billedSizeBytes": size,
         "itemCount": items,
         "outputFormat": "DYNAMODB_JSON",
         "exportType": "FULL_EXPORT",
     }
-    put: dict[str, bytes | Path] = {
+    return {
         f"{view.folder}/_started": b"",
         data: lines,
-        f"{view.folder}/manifest-files.json": json.dumps(files).encode() + b"\n",
+        manifest: json.dumps(files).encode() + b"\n",
         f"{view.folder}/manifest-summary.json": json.dumps(summary).encode(),
     }
-    done = [objects.put(control, place.account_id, view.bucket, key, body) for key, body in put.items()]
-    return Result(items, size) if all(done) else Result(failure=NO_BUCKET)
-
-
-def _write(store: TableStore, target: Path) -> int:
-    number = 0
-    with gzip.open(target, "wt") as stream, store.rows(Range()) as rows:
-        for row in rows:
-            stream.write(json.dumps({"Item": row.record.item}, separators=(",", ":")) + "\n")
-            number += 1
-    return number
