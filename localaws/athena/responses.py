@@ -213,6 +213,18 @@ class AthenaResponse(Base):
         del self._own.prepared_statements[statement.statement_name]
         return "{}"
 
+    def list_data_catalogs(self) -> str:
+        own = {"CatalogName": "AwsDataCatalog", "Type": "GLUE"}
+        return self._page("DataCatalogsSummary", [own, *self._own.list_data_catalogs()])
+
+    def get_data_catalog(self) -> str:
+        name = self._get_param("Name")
+        if name.lower() == CATALOG:
+            return json.dumps({"DataCatalog": {"Name": "AwsDataCatalog", "Type": "GLUE"}})
+        if name not in self._own.data_catalogs:
+            raise InvalidRequest(f"DataCatalog {name} was not found")
+        return str(super().get_data_catalog())
+
     def list_databases(self) -> str:
         is_ours = (self._get_param("CatalogName") or CATALOG).lower() == CATALOG
         names = sorted({"default", *glue(self.current_account, self.region).databases}) if is_ours else []
@@ -226,8 +238,10 @@ class AthenaResponse(Base):
         if found is None and name.lower() != "default":
             raise MetadataException(f"Database {name} not found.")
         given = found.as_dict() if found else {"Name": "default", "Description": DEFAULT_TEXT}
-        described = {key: given.get(key) for key in ("Name", "Description", "Parameters")}
-        return {key: value for key, value in described.items() if value}
+        described = {key: given.get(key) for key in ("Name", "Description")}
+        return {key: value for key, value in described.items() if value} | {
+            "Parameters": given.get("Parameters") or {}
+        }
 
     def list_table_metadata(self) -> str:
         database = self._get_param("DatabaseName")

@@ -341,6 +341,8 @@ def test_what_the_catalog_shows(lake: Lake) -> None:
         CatalogName="AwsDataCatalog", DatabaseName="shop", TableName="sales"
     )
     assert found["TableMetadata"]["PartitionKeys"] == [{"Name": "dt", "Type": "string"}]
+    [own] = lake.athena.list_data_catalogs()["DataCatalogsSummary"]
+    assert own["CatalogName"] == "AwsDataCatalog"
     listed = lake.athena.list_databases(CatalogName="AwsDataCatalog")["DatabaseList"]
     assert [each["Name"] for each in listed] == ["default", "shop"]
     assert [row[0] for row in lake.rows('SELECT * FROM "sales$partitions"')] == ["dt", *DAYS]
