@@ -214,7 +214,6 @@ class Machine:
         for name in list(self.runs):
             self.forget(name)
         self._open(set())
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _loopback(address: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import threading
 from collections.abc import Callable
@@ -9,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localaws.engines.process import EngineFailed
 from localaws.hosts.machine import Card, Machine
 from localaws.hosts.process import sweep
 
@@ -62,7 +65,7 @@ class Machines:
             machine.remove()
         with self._lock:
             self._known.pop(uid, None)
-        shutil.rmtree(self.folder(uid), ignore_errors=True)
+        _delete(self.folder(uid))
         for side in ("inside", "outside"):
             self.addresses.release(f"{uid} {side}")
 
@@ -78,3 +81,15 @@ class Machines:
         folders = {each.name.removeprefix(PREFIX) for each in root.glob(f"{PREFIX}{prefix}*")}
         with self._lock:
             return folders | {uid for uid in self._known if uid.startswith(prefix)}
+
+
+def _delete(folder: Path) -> None:
+    """Delete a folder, folders that a program has closed against its own user included."""
+    for parent, names, _ in os.walk(folder):
+        for each in (Path(parent, name) for name in names):
+            if not each.is_symlink():
+                with contextlib.suppress(OSError):
+                    each.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        raise EngineFailed(f"{folder} cannot be deleted: repair its permissions")

@@ -79,7 +79,10 @@ class SsmController:
         self._sessions.reconcile()
         for place, command, invocation in self._open():
             job = self._jobs.get(place)
-            if job is None:
+            host = self._host(place) if job is None else None
+            if job is None and why_not(host) is not None:
+                self._wait(place, command, host)
+            elif job is None:
                 self._submit(place, functools.partial(self._begin, place, command))
             elif job.process.code is not None:
                 self._submit(place, functools.partial(self._finish, place, command, job))
@@ -93,10 +96,8 @@ class SsmController:
 
     def _begin(self, place: Place, command: Command) -> None:
         host = self._host(place)
-        reason = why_not(host)
         machine = self._runtime.machines.instance(place.account_id, place.region, place.instance_id)
-        if host is None or reason is not None or machine is None:
-            self._wait(place, command, host)
+        if host is None or machine is None or why_not(host) is not None:
             return
         self._settle(place, "began")
         if not self._still(place, "InProgress"):
