@@ -17,6 +17,7 @@ from .conftest import LocalAws
 PASSWORD = fix_rds.PASSWORD
 DEADLINE = 60.0
 EVERYTHING = [("public", "%")]
+BOTH = "full-load-and-cdc"
 
 
 def mappings(*included: tuple[str, str], more: list[dict[str, Any]] | None = None) -> str:
@@ -227,3 +228,19 @@ class Scene:
 def scene(aws: LocalAws) -> Scene:
     """The scene of one file of tests."""
     return Scene(aws)
+
+
+@pytest.fixture
+def task(scene: Scene, request: pytest.FixtureRequest) -> str:
+    """The name of a schema of the test's own at the source, for the tables of a task."""
+    name = str(request.node.name).removeprefix("test_")[:40]
+    scene.do("source", f"create schema {name}")
+    return name
+
+
+def begin(scene: Scene, schema: str, **asked: Any) -> str:
+    """Start a task that loads a schema and follows its changes; it runs and has loaded."""
+    arn = scene.create(schema.replace("_", "-"), BOTH, mappings((schema, "%")), **asked)
+    scene.start(arn)
+    scene.running(arn)
+    return arn
