@@ -37,6 +37,7 @@ def start(control: ControlPlane, runtime: Runtime) -> Controller:
 
     # moto keeps the names that are taken beside the model
     taken = backends.load("s3").bucket_accounts
+    taken.clear()
     for account, partition, backend in control.backends("s3"):
         taken |= dict.fromkeys(backend.buckets, (partition, account))
     return Sweeper(control, runtime.reconciler, store.current())
