@@ -36,5 +36,10 @@ FEATURES = (
         "API only",
         "Described as configured; no byte is encrypted, moved, expired or copied because of them.",
     ),
+    Feature(
+        "Requests without a signature, browser uploads by POST policy",
+        "absent",
+        "Refused with `AccessDenied`, whatever the bucket allows. Presign a PUT instead.",
+    ),
     Feature("S3 Select", "modelled", "Of SQL it understands little: use Athena."),
 )
