@@ -341,7 +341,11 @@ def test_a_call_that_rds_makes(aws: LocalAws) -> None:
 
 def test_nothing_acknowledged_is_missing_after_a_kill(own_aws: LocalAws) -> None:
     own_aws.start()
-    iam = own_aws.client("iam")
+    iam, s3, trail = (own_aws.client(name) for name in ("iam", "s3", "cloudtrail"))
+    s3.create_bucket(Bucket="audit")
+    s3.put_bucket_policy(Bucket="audit", Policy=policy("audit"))
+    trail.create_trail(Name="audit", S3BucketName="audit")
+    trail.start_logging(Name="audit")
     for number in range(20):
         iam.create_user(UserName=f"user-{number}")
     os.kill(own_aws.status()["pid"], signal.SIGKILL)
@@ -349,6 +353,13 @@ def test_nothing_acknowledged_is_missing_after_a_kill(own_aws: LocalAws) -> None
     created = found(own_aws, "EventName", "CreateUser")
     names = [record(event)["requestParameters"]["userName"] for event in created]
     assert names == [f"user-{number}" for number in reversed(range(20))]
+
+    def users() -> list[str]:
+        events = delivered(own_aws, "audit")
+        return [each["eventID"] for each in events if each["eventName"] == "CreateUser"]
+
+    eventually(lambda: len(users()) >= 20)
+    assert len(set(users())) == len(users()) == 20
     own_aws.stop()
     own_aws.start()
     assert len(found(own_aws, "EventName", "CreateUser")) == 20
