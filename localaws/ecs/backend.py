@@ -115,12 +115,7 @@ class EcsBackend(base.EC2ContainerServiceBackend):
     ) -> Any:
         """CreateService."""
         cluster = self._get_cluster(cluster_str)
-        if load_balancers:
-            raise InvalidParameterException(
-                "Load balancers are not run by this local AWS. Leave loadBalancers out."
-            )
-        if (deployment_controller or {"type": "ECS"})["type"] != "ECS" or scheduling_strategy == "DAEMON":
-            raise InvalidParameterException("Only replica services with ECS deployments are run here.")
+        _check_service(load_balancers, scheduling_strategy, deployment_controller)
         former = self.services.get(f"{cluster.name}:{service_name}")
         if former is not None and former.status == "ACTIVE":
             raise InvalidParameterException("Creation of service was not idempotent.")
@@ -146,6 +141,11 @@ class EcsBackend(base.EC2ContainerServiceBackend):
         scheduling.renew(service)
         scheduling.recount(self)
         return service
+
+    def list_services(self, *names: Any, **options: Any) -> list[str]:
+        """ListServices: those that were deleted are only described."""
+        active = {each.arn for each in self.services.values() if each.status == "ACTIVE"}
+        return [arn for arn in super().list_services(*names, **options) if arn in active]
 
     def update_service(self, service_properties: dict[str, Any]) -> Any:
         """UpdateService: another task definition or network, or force, begins a new deployment."""
@@ -198,6 +198,15 @@ class EcsBackend(base.EC2ContainerServiceBackend):
 
     def _services(self, cluster: Any) -> list[Any]:
         return [each for each in self.services.values() if each.cluster_name == cluster.name]
+
+
+def _check_service(load_balancers: Any, strategy: str | None, controller: Any) -> None:
+    if load_balancers:
+        raise InvalidParameterException(
+            "Load balancers are not run by this local AWS. Leave loadBalancers out."
+        )
+    if (controller or {"type": "ECS"})["type"] != "ECS" or strategy == "DAEMON":
+        raise InvalidParameterException("Only replica services with ECS deployments are run here.")
 
 
 def _name(properties: dict[str, Any]) -> str:

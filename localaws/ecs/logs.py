@@ -30,8 +30,8 @@ class Forwarder:
             known = backend is not None and stream.group in backend.groups
         if not known and not stream.create:
             raise CannotStart(
-                "ResourceInitializationError: failed to validate logger args: failed to create Cloudwatch log "
-                f"stream: The log group {stream.group} does not exist."
+                "ResourceInitializationError: failed to validate logger args: failed to create Cloudwatch "
+                f"log stream: The log group {stream.group} does not exist."
             )
         self._control.settle(
             "logs", account_id, stream.region, "exported", group=stream.group, stream=stream.name

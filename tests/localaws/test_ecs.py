@@ -309,6 +309,17 @@ def test_definitions_that_fargate_would_not_take(
     assert code_of(caught) == "ClientException"
 
 
+def test_services_that_are_not_run_are_refused(cluster: Cluster) -> None:
+    cluster.define("good", "true")
+    balancer = {"targetGroupArn": "arn:x", "containerName": "app", "containerPort": 80}
+    good = {"cluster": "shop", "serviceName": "no", "taskDefinition": "good", "launchType": "FARGATE"}
+    for options in ({"loadBalancers": [balancer]}, {"schedulingStrategy": "DAEMON"}):
+        with pytest.raises(ClientError) as caught:
+            cluster.ecs.create_service(**good, networkConfiguration=cluster.network, **options)
+        assert code_of(caught) == "InvalidParameterException"
+    assert cluster.ecs.list_services(cluster="shop")["serviceArns"] == []
+
+
 def test_a_cluster_in_use_is_not_deleted_and_unknown_tasks_are_missing(cluster: Cluster) -> None:
     cluster.define("stay", "sleep", "4304")
     arn = cluster.run("stay")
