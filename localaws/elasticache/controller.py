@@ -224,19 +224,20 @@ class CacheController:
         """Have a replica lead; one that has taken over before a crash already counts."""
         former = view.primary
         squad = self._stand(view)
-        if squad.leader == former and not squad.hand_over(view, head["target"]):
+        pending = squad.leader == former and not head.get("done")
+        if pending and not squad.hand_over(view, head["target"]):
             self._tries[view.uid] = self._tries.get(view.uid, 0) + 1
             if self._tries[view.uid] < 2 * TRIES:
                 raise CacheDown(f"no replica of {view.identifier} can take over now")
             log.error("no replica of %s could take over", view.identifier)
         if squad.leader != former:
             self._model.settle(view.place, "failed_over", member=squad.leader)
-            after = self._model.owner(view.place)
-            for member in after.members if after else ():
-                if member.uid != squad.leader and not squad.unit(member.uid).held:
-                    squad.await_sync(member.uid)
-            if after is not None:
-                self._stand(after)
+        after = self._model.owner(view.place) or view
+        self._stand(after)
+        for member in after.members:
+            if member.uid != squad.leader and not squad.unit(member.uid).held:
+                squad.await_sync(member.uid)
+        self._stand(after)
         self._model.settle(view.place, "finished", do="failover")
 
     def _snapshot(self, view: OwnerView, head: Mapping[str, Any]) -> None:

@@ -84,6 +84,9 @@ def failed_over(backend: Any, *, uid: str, member: str) -> None:
     if not isinstance(owner, ReplicationGroup) or cluster is None:
         return
     owner.primary_down = cluster.state == "down"
+    if owner.head and owner.head["do"] == "failover":
+        # what is left of the work is that the others follow
+        owner.head["done"] = True
     if owner.primary_id == cluster.cache_cluster_id:
         return
     former, owner.primary_id = owner.primary_id, cluster.cache_cluster_id

@@ -205,8 +205,10 @@ class Squad:
 
     def await_sync(self, uid: str) -> None:
         """Return when a replica has the leader's data."""
-        unit = self.unit(uid)
+        unit, leader = self.unit(uid), self.unit(self.leader)
         for _ in process.polling(SYNC_SECONDS):
+            if not unit.runs or not leader.runs:
+                raise CacheDown(f"the replica {uid}, or its primary, has ended")
             self._note_sync(unit)
             if uid in self.synced:
                 return
