@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from localaws import daemon, zones
 from localaws.errors import LocalawsError, NotRunning
-from localaws.state import REGION, StateDir
+from localaws.state import PREMISES, REGION, StateDir
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -98,20 +98,22 @@ def _start(options: argparse.Namespace) -> int:
 
 
 def _stop(options: argparse.Namespace) -> int:
-    from localaws import onprem
-
     state = StateDir.open(options.state)
     stopped = daemon.stop(state)
-    onprem.stop(state)
+    if state.read_json(PREMISES):
+        from localaws import onprem
+
+        onprem.stop(state)
     print("Stopped." if stopped else "It was not running.")
     return 0
 
 
 def _reset(options: argparse.Namespace) -> int:
-    from localaws import onprem
-
     state = StateDir.open(options.state)
-    onprem.remove(state)
+    if state.read_json(PREMISES):
+        from localaws import onprem
+
+        onprem.remove(state)
     found = daemon.reset(state)
     print(f"Empty, and up again: {found.endpoint_url}" if found else "Empty.")
     return 0

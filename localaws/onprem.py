@@ -24,9 +24,8 @@ from localaws.engines.binaries import find_postgres
 from localaws.engines.postgres import QUIET, PostgresServer
 from localaws.engines.rights import ADMIN
 from localaws.errors import LocalawsError
-from localaws.state import StateDir
+from localaws.state import PREMISES, StateDir
 
-FACTS = "onprem.json"
 USER, DATABASE = "postgres", "shop"
 SETTINGS = {
     "wal_level": "logical",
@@ -86,27 +85,27 @@ class OnPremises(PostgresServer):
 
 def start(state: StateDir) -> dict[str, Any]:
     """Start the server, making it when there is none, and return how to reach it."""
-    facts = state.read_json(FACTS) or _new(state)
+    facts = state.read_json(PREMISES) or _new(state)
     server = _server(state, facts)
     if server.alive():
         return _shown(facts)
     if not _free(facts["port"]):
         facts["port"] = _port()
         server.port = facts["port"]
-    state.write_json(FACTS, facts)
+    state.write_json(PREMISES, facts)
     if facts["made"]:
         server.configure(SETTINGS)
         server.start()
     else:
         server.create(username=USER, password=facts["password"], database=DATABASE, settings=SETTINGS)
         server.make_superuser()
-        state.write_json(FACTS, {**facts, "made": True})
+        state.write_json(PREMISES, {**facts, "made": True})
     return _shown(facts)
 
 
 def stop(state: StateDir) -> bool:
     """Stop the server; its data stay. Returns whether one ran."""
-    facts = state.read_json(FACTS)
+    facts = state.read_json(PREMISES)
     if facts is None:
         return False
     server = _server(state, facts)
@@ -118,18 +117,18 @@ def stop(state: StateDir) -> bool:
 
 def remove(state: StateDir) -> bool:
     """Stop the server and delete its data. Returns whether there was one."""
-    facts = state.read_json(FACTS)
+    facts = state.read_json(PREMISES)
     if facts is None:
         return False
     _server(state, facts).remove()
     shutil.rmtree(_home(state).parent, ignore_errors=True)
-    (state.path / FACTS).unlink(missing_ok=True)
+    (state.path / PREMISES).unlink(missing_ok=True)
     return True
 
 
 def status(state: StateDir) -> dict[str, Any]:
     """Return how to reach the server, and whether it runs."""
-    facts = state.read_json(FACTS)
+    facts = state.read_json(PREMISES)
     if facts is None:
         return {"running": False}
     return {"running": _server(state, facts).alive(), **_shown(facts)}

@@ -25,6 +25,8 @@ UNFINISHED_SECONDS = 60.0
 """Age at which nobody writes a file any more."""
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
+PREMISES = "onprem.json"
+"""The file that tells of a server outside AWS."""
 OUTSIDE_IP = "203.0.113.10"
 KEY_ALPHABET = string.ascii_uppercase + "234567"
 SECRET_ALPHABET = string.ascii_letters + string.digits
