@@ -35,7 +35,7 @@ class Plan:
     stop_commit: float
     stop_clock: float
     restarted: bool
-    """Whether the server found it running when it started."""
+    """Whether the server found it running, or about to, when it started."""
 
     @property
     def loads(self) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from moto.core.utils import utcnow
+
 from localaws.dms import endpoints, tasks
 from localaws.dms.mappings import Mappings
 from localaws.dms.models import Endpoint, Instance, Task
@@ -54,6 +56,7 @@ class Model:
 
     def __init__(self, control: ControlPlane) -> None:
         self._control = control
+        self._since = utcnow()
 
     def instances(self) -> list[Place]:
         """Return the replication instances that have work."""
@@ -131,7 +134,8 @@ class Model:
                 start_time=float(task.cdc.get("CdcStartTime") or 0),
                 stop_commit=stop_commit,
                 stop_clock=stop_clock,
-                restarted=task.status == "running",
+                # a kill came while it started: the databases' endpoints may still be on their way too
+                restarted=task.status == "running" or (task.started or self._since) < self._since,
             )
 
     def settle(self, place: Place, name: str, **arguments: Any) -> None:
