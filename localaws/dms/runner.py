@@ -73,6 +73,7 @@ class Runner:
         self._runtime = runtime
         self._began, self._ended = began, ended
         self._running = plan.restarted
+        self._origin: PostgresSource | None = None
         self._thread = threading.Thread(target=self._run, name=f"dms-{plan.identifier}", daemon=True)
 
     def start(self) -> None:
@@ -82,11 +83,18 @@ class Runner:
     def stop(self) -> None:
         """Ask it to end."""
         self.orders.stopping.set()
+        self._interrupt()
 
     def suspend(self) -> None:
         """Ask it to come to rest without telling the model: it goes on when the server runs again."""
         self.orders.suspended = True
         self.orders.stopping.set()
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        origin = self._origin
+        if origin is not None:
+            origin.interrupt()
 
     def join(self, seconds: float) -> None:
         """Wait for its end."""
@@ -162,6 +170,10 @@ class Runner:
         follow_membership(self._runtime.control, source.access)
         origin.check_logical()
         target.prepare()
+        self._origin = origin
+        waiting = origin.open_transactions()
+        if waiting:
+            self.write(f"]I:  Waiting until {waiting} open transactions at the source have ended.")
         return self._follow(target, origin)
 
     def _announce(self, tables: list[Table]) -> None:

@@ -55,6 +55,7 @@ class PostgresSource:
         self._mappings = mappings
         self.slot = slot
         self._own = own_slot
+        self._waiting: psycopg.Connection[Any] | None = None
         self._publication = slot if own_slot else f"{OWN}{slot}"
 
     @property
@@ -189,7 +190,10 @@ class PostgresSource:
         with contextlib.closing(self.route.connect()) as connection:
             made = "SELECT lsn::text FROM pg_create_logical_replication_slot(%s, 'pgoutput')"
             try:
-                return lsn_number(str(_value(connection, made, self.slot)))
+                with self._patiently(connection):
+                    return lsn_number(str(_value(connection, made, self.slot)))
+            except psycopg.errors.QueryCanceled:
+                raise
             except psycopg.Error as error:
                 raise TaskFailed(f"No replication slot could be made at the source: {error}") from None
 
@@ -207,9 +211,32 @@ class PostgresSource:
                 return
             name = f"{self._publication}_load"[:63]
             command = f'CREATE_REPLICATION_SLOT "{name}" TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT'
-            row = connection.execute(command).fetchone()
+            with self._patiently(connection):
+                row = connection.execute(command).fetchone()
             assert row is not None
             yield str(row[2]), lsn_number(row[1])
+
+    @contextlib.contextmanager
+    def _patiently(self, connection: psycopg.Connection[Any]) -> Iterator[None]:
+        """A slot is made when the transactions that are open at the source have ended."""
+        self._waiting = connection
+        try:
+            yield
+        finally:
+            self._waiting = None
+
+    def interrupt(self) -> None:
+        """Wait no longer."""
+        waiting = self._waiting
+        if waiting is not None:
+            with contextlib.suppress(psycopg.Error):
+                waiting.cancel_safe(timeout=5)
+
+    def open_transactions(self) -> int:
+        """How many transactions are open that have written."""
+        with contextlib.closing(self.route.connect()) as connection:
+            count = "SELECT count(*) FROM pg_stat_activity WHERE backend_xid IS NOT NULL"
+            return int(_value(connection, count) or 0)
 
     def stream(self) -> Stream:
         """Begin to read the changes from where the slot was confirmed."""

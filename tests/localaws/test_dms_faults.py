@@ -91,3 +91,21 @@ def test_lost_servers(scene: Scene, task: str) -> None:  # noqa: F811
 def _started(scene: Scene) -> dict[str, object]:  # noqa: F811
     found: dict[str, object] = json.loads(scene.aws.run("onprem", "start", "--json").stdout)
     return found
+
+
+def test_open_transaction(scene: Scene, task: str) -> None:  # noqa: F811
+    """A transaction that is open at the source keeps a task waiting; it can be stopped, and goes on later."""
+    scene.do("source", f"create table {task}.t (id int primary key)")
+    arn = scene.create("waits", BOTH, mappings((task, "%")))
+    with scene.connect("source") as connection:
+        connection.autocommit = False
+        connection.execute(f"insert into {task}.t values (1)".encode())
+        scene.start(arn)
+        slots = "select count(*) from pg_replication_slots"
+        scene.until(lambda: scene.rows("source", slots), lambda rows: rows == [(1,)])
+        assert scene.stop(arn)["StopReason"] == "Stop Reason NORMAL"
+        scene.start(arn, "resume-processing")
+        connection.commit()
+    scene.running(arn)
+    scene.same(f"select * from {task}.t")
+    scene.delete(arn)
