@@ -11,6 +11,7 @@ import pytest
 from .fix_dynamodb_rules import create, dynamodb, index, put_all, refused
 
 KB = 1024
+FLAWED = "1 validation error detected: "
 INVALID = "One or more parameter values were invalid: "
 EMPTY_KEY = "The AttributeValue for a key attribute cannot contain an empty string value."
 
@@ -151,7 +152,7 @@ class TestItem:
 
     def test_sets_hold_something_and_nothing_twice(self, client: Any) -> None:
         for kind, value in (("SS", "a"), ("NS", "1"), ("BS", b"a")):
-            with refused(INVALID):
+            with refused(FLAWED + INVALID):
                 put(client, {"id": {"S": "set"}, "s": {kind: []}})
             with refused("Input collection" if kind == "NS" else f"{INVALID}Input collection"):
                 put(client, {"id": {"S": "set"}, "s": {kind: [value, value]}})
@@ -231,14 +232,17 @@ class TestExpressions:
             ("SET #n = :x", NAME, VALUE, "Invalid UpdateExpression: An expression attribute value used in "
              "expression is not defined; attribute value: :x"),
             ("SET a = :v", NAME, VALUE,
-             "Value provided in ExpressionAttributeNames unused in expressions: keys: {#n}"),
+             FLAWED + "Value provided in ExpressionAttributeNames unused in expressions: keys: {#n}"),
             ("SET a = :v", None, {**VALUE, ":w": {"S": "y"}},
-             "Value provided in ExpressionAttributeValues unused in expressions: keys: {:w}"),
-            ("SET a = :v, a.b = :v", None, VALUE, "Invalid UpdateExpression: Two document paths overlap with "
-             "each other; must remove or rewrite one of these paths; path one: [a], path two: [a, b]"),
-            ("SET a = :v REMOVE a", None, VALUE, "Invalid UpdateExpression: Two document paths overlap"),
+             FLAWED + "Value provided in ExpressionAttributeValues unused in expressions: keys: {:w}"),
+            ("SET a = :v, a.b = :v", None, VALUE,
+             FLAWED + "Invalid UpdateExpression: Two document paths overlap with each other; must remove or "
+             "rewrite one of these paths; path one: [a], path two: [a, b]"),
+            ("SET a = :v REMOVE a", None, VALUE,
+             FLAWED + "Invalid UpdateExpression: Two document paths overlap"),
             ("SET a = :v SET b = :v", None, VALUE,
-             'Invalid UpdateExpression: The "SET" section can only be used once in an update expression;'),
+             f'{FLAWED}Invalid UpdateExpression: The "SET" section can only be used once '
+             "in an update expression;"),
             ("SET a = = :v", None, VALUE, 'Invalid UpdateExpression: Syntax error; token: "=", near: "'),
             ("SET a + :v", None, VALUE, 'Invalid UpdateExpression: Syntax error; token: "+", near: "'),
             ("SET id = :v", None, VALUE,
@@ -250,7 +254,7 @@ class TestExpressions:
             ("SET a = absent", None, None,
              "The provided expression refers to an attribute that does not exist in the item"),
             ("SET a.b = :v", None, VALUE, "The document path provided in the update expression is invalid"),
-            ("", None, None, "Invalid UpdateExpression: The expression can not be empty;"),
+            ("", None, None, FLAWED + "Invalid UpdateExpression: The expression can not be empty;"),
         ],
     )  # fmt: skip
     def test_wrong_updates(self, client: Any, expression: str, names: Any, values: Any, message: str) -> None:
