@@ -46,6 +46,7 @@ Operation = Callable[["Tables", Parameters, Usage], Document]
 Claimed = tuple[str, bytes, bytes]
 
 USABLE = frozenset({"ACTIVE", "UPDATING"})
+REMEMBERED_KEYS = 1000
 CONTENT_TYPE = ("Content-Type", "application/x-amz-json-1.0")
 
 OPERATIONS: dict[str, Operation] = {
@@ -77,6 +78,7 @@ class DataPlane:
         self.claims = Claims()
         self._changes = 0
         self._schemas: dict[tuple[str, str, str], tuple[int, TableSchema]] = {}
+        self._accounts: dict[str, tuple[int, str]] = {}
         control.subscribe(self._forget)
 
     @classmethod
@@ -113,7 +115,7 @@ class DataPlane:
             given = json.loads(call.request.body or b"{}")
             if type(given) is not dict:
                 raise unreadable("Unexpected value type in payload")
-            tables = Tables(self, _account(call), call.region)
+            tables = Tables(self, self._account_of(call), call.region)
             body = OPERATIONS[call.action](tables, given, usage).encoded()
             return _answer(200, body)
         except ValueError:
@@ -131,6 +133,20 @@ class DataPlane:
             return _refusal(_internal(failure))
         finally:
             self._account(call.action, usage, time.perf_counter() - began, error)
+
+    def _account_of(self, call: Call) -> str:
+        """Return the account of a caller's key, looked up anew when the model has changed."""
+        given = call.request.headers.get("x-moto-account-id")
+        if given is not None:
+            return given
+        access_key = (call.request.credential or "").partition("/")[0]
+        changes = self._changes
+        known = self._accounts.get(access_key)
+        if known is None or known[0] != changes:
+            if known is None and len(self._accounts) >= REMEMBERED_KEYS:
+                self._accounts.clear()
+            known = self._accounts[access_key] = (changes, _account_of_key(access_key))
+        return known[1]
 
     def _account(self, operation: str, usage: Usage, seconds: float, error: str | None) -> None:
         for schema in usage.tables.values():
@@ -219,11 +235,10 @@ def _backend(account: str, region: str) -> Any:
     return dynamodb_backends[account][region]
 
 
-def _account(call: Call) -> str:
+def _account_of_key(access_key: str) -> str:
     from moto.iam.models import get_account_id_from
 
-    given = call.request.headers.get("x-moto-account-id")
-    return str(given or get_account_id_from((call.request.credential or "").partition("/")[0]))
+    return str(get_account_id_from(access_key))
 
 
 def _internal(failure: Exception) -> Fault:
