@@ -20,7 +20,8 @@ FEATURES = (
         "DataScannedInBytes",
         "real",
         "Partitions that a query does not need are not opened. Text counts whole and compressed, Parquet by "
-        "the chunks of the columns that are read; a LIMIT does not lower it. What the files' statistics answer costs nothing.",
+        "the chunks of the columns that are read; a LIMIT does not lower it. "
+        "What the files' statistics answer costs nothing.",
     ),
     Feature(
         "BytesScannedCutoffPerQuery",
