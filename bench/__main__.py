@@ -7,7 +7,7 @@ import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import api, availability, grading, load, rds, relay
+from bench import api, availability, cache, classroom, grading, items, lake, load, migration, rds, relay
 from bench.figure import HEADER, Figure
 
 MEASUREMENTS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -23,6 +23,11 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "rotation": availability.rotation,
     "load": load.load,
     "relay": relay.relay,
+    "items": items.items,
+    "cache": cache.cache,
+    "classroom": classroom.classroom,
+    "dms": migration.dms,
+    "athena": lake.athena,
     "autograde": grading.autograde,
 }
 README = Path(__file__).resolve().parents[1] / "README.md"

@@ -42,6 +42,7 @@ def _put(peer: Peer) -> Callable[[], object]:
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
+    dynamodb.get_waiter("table_exists").wait(TableName="bench")
     numbers = iter(range(1_000_000))
     return lambda: dynamodb.put_item(TableName="bench", Item={"id": {"S": str(next(numbers))}})
 

@@ -1,4 +1,4 @@
-"""The command line: start, stop, status, reset, env, logs, zone and sampling."""
+"""The command line: start, stop, status, reset, env, logs, zone, onprem, sampling and iam."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from localaws import daemon, zones
 from localaws.errors import LocalawsError, NotRunning
-from localaws.state import REGION, StateDir
+from localaws.state import PREMISES, REGION, StateDir
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,10 +55,16 @@ def _parser() -> argparse.ArgumentParser:
     zone = _verb(verbs, "zone", _zone, "take an Availability Zone down, or let it be up again")
     zone.add_argument("what", choices=("fail", "restore"), help="fail: what stands there dies and stays down")
     zone.add_argument("name", metavar="ZONE", help="for example us-east-1a")
+    onprem = _verb(verbs, "onprem", _onprem, "a PostgreSQL server outside AWS, to migrate from")
+    onprem.add_argument("what", choices=("start", "stop", "status", "remove"), help="remove: its data go too")
+    onprem.add_argument("--json", action="store_true", help="print how to reach it as JSON")
     sampling = _verb(verbs, "sampling", _sampling, "change how often CloudWatch looks at the servers")
     sampling.add_argument(
         "seconds", metavar="SECONDS", help="between two looks, also of the alarms; a divisor of 60"
     )
+    iam = _verb(verbs, "iam", _iam, "let IAM's policies decide about users' and roles' calls, or not")
+    iam.add_argument("what", choices=("enforce",), help="the owner's own key may always do everything")
+    iam.add_argument("value", choices=("on", "off"), help="off: nobody is refused because of a policy")
     return parser
 
 
@@ -92,13 +98,23 @@ def _start(options: argparse.Namespace) -> int:
 
 
 def _stop(options: argparse.Namespace) -> int:
-    stopped = daemon.stop(StateDir.open(options.state))
+    state = StateDir.open(options.state)
+    stopped = daemon.stop(state)
+    if state.read_json(PREMISES):
+        from localaws import onprem
+
+        onprem.stop(state)
     print("Stopped." if stopped else "It was not running.")
     return 0
 
 
 def _reset(options: argparse.Namespace) -> int:
-    found = daemon.reset(StateDir.open(options.state))
+    state = StateDir.open(options.state)
+    if state.read_json(PREMISES):
+        from localaws import onprem
+
+        onprem.remove(state)
+    found = daemon.reset(state)
     print(f"Empty, and up again: {found.endpoint_url}" if found else "Empty.")
     return 0
 
@@ -109,6 +125,8 @@ def _status(options: argparse.Namespace) -> int:
         print(json.dumps(facts, indent=1))
     elif facts["running"]:
         print(f"Running: {facts['endpoint_url']} (pid {facts['pid']}, state {facts['state']})")
+        if facts["iam_enforcing"]:
+            print("  IAM policies are enforced")
         for engine in facts["engines"]:
             print(f"  {engine['kind']} {engine['name']}: {engine['status']} (pid {engine['pid']})")
     else:
@@ -135,12 +153,39 @@ def _env(options: argparse.Namespace) -> int:
     return 0
 
 
+def _onprem(options: argparse.Namespace) -> int:
+    from localaws import onprem
+
+    state = StateDir.open(options.state)
+    if options.what in ("stop", "remove"):
+        (onprem.stop if options.what == "stop" else onprem.remove)(state)
+    elif options.what == "start":
+        onprem.start(state)
+    facts = onprem.status(state)
+    if options.json:
+        print(json.dumps(facts, indent=1))
+    elif "port" in facts:
+        runs = "runs" if facts["running"] else "is stopped"
+        print(f"It {runs}: {facts['host']}:{facts['port']}, user {facts['user']}, database {facts['dbname']}")
+    else:
+        print("There is none.")
+    return 0
+
+
 def _sampling(options: argparse.Namespace) -> int:
     from localaws.cloudwatch import interval
 
     state = StateDir.open(options.state)
     interval.change(state, options.seconds)
     print(f"CloudWatch looks every {interval.seconds_between(state)} s.")
+    return 0
+
+
+def _iam(options: argparse.Namespace) -> int:
+    from localaws.iam import switch
+
+    switch.enforce(StateDir.open(options.state), on=options.value == "on")
+    print(f"IAM policies are {'enforced' if options.value == 'on' else 'not enforced'}.")
     return 0
 
 

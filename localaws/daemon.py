@@ -173,6 +173,7 @@ def reset(state: StateDir) -> Running | None:
 def status(state: StateDir) -> dict[str, Any]:
     """Return what `localaws status --json` prints."""
     from localaws import __version__
+    from localaws.iam.switch import enforcing
     from localaws.state import ACCOUNT_ID, OUTSIDE_IP, REGION
 
     found = running(state)
@@ -187,6 +188,7 @@ def status(state: StateDir) -> dict[str, Any]:
         "ca_bundle": str(state.ca_dir / "bundle.pem"),
         "outside_ip": OUTSIDE_IP,
         "engines": _engines(state),
+        "iam_enforcing": enforcing(state),
         "version": __version__,
     }
 

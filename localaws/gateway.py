@@ -13,6 +13,7 @@ from cheroot.server import Gateway as CherootGateway
 from cheroot.server import HTTPServer
 
 from localaws import faults
+from localaws.connections import Connection, send
 from localaws.errors import LocalawsError
 from localaws.faults import Answer, Fault
 from localaws.s3 import intake
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from localaws.control import ControlPlane
 
 log = logging.getLogger("localaws")
+
+WORKERS = 10
 
 
 class Gateway:
@@ -157,8 +160,10 @@ _REFUSALS: dict[Refusal, dict[str, tuple[str, str, int]]] = {
 class HttpServer(HTTPServer):
     """cheroot's threaded server on the loopback address, in front of a Gateway."""
 
+    ConnectionClass = Connection
+
     def __init__(self, gateway: Gateway, listener: socket.socket) -> None:
-        super().__init__(listener.getsockname(), _Exchange, minthreads=4, maxthreads=64)
+        super().__init__(listener.getsockname(), _Exchange, minthreads=WORKERS, maxthreads=64)
         self.door = gateway
         self._listener = listener
         self.nodelay = True
@@ -192,26 +197,4 @@ class _Exchange(CherootGateway):
                 pass
         else:
             answer = req.server.door.answer(replace(request, body=req.rfile.read() or b""))
-        req.status = f"{answer.status} {_REASONS.get(answer.status, 'Status')}".encode()
-        lines = [
-            (name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers
-        ]
-        if not any(name.lower() == b"content-length" for name, _ in lines):
-            lines.append((b"Content-Length", str(len(answer.body)).encode()))
-        req.outheaders = lines
-        req.sent_headers = True
-        req.send_headers()
-        if answer.body and request.method != "HEAD":
-            req.write(answer.body)
-        for piece in answer.stream or ():
-            req.write(piece)
-
-
-_REASONS = {
-    200: "OK",
-    204: "No Content",
-    400: "Bad Request",
-    403: "Forbidden",
-    404: "Not Found",
-    500: "Error",
-}
+        send(req, answer)

@@ -84,6 +84,20 @@ class Network:
                 return _refuse(target, f"the EC2 host {origin.instance_id} does not exist")
             return _from_host(view, host, target)
 
+    def leave(self, interface: Interface, port: int, account_id: str, region: str) -> Refusal | None:
+        """Return None when a connection to a place outside AWS gets out of the interface's VPC."""
+        with self._control.lock:
+            view = Ec2View.of(self._control, account_id, region)
+            groups = [view.group(group_id) for group_id in interface.security_group_ids] if view else []
+            rules = [rule for group in groups if group for rule in group.egress]
+        if any(rule.covers(port) and rule.group_id is None for rule in rules):
+            return None
+        names = _list(interface.security_group_ids)
+        return Refusal(
+            f"timed out on AWS: no outbound rule of {names}, the security group of the {interface.noun} "
+            f"{interface.function}, lets it connect to port {port}. Add an egress rule for tcp {port}."
+        )
+
     def address(self, origin: Origin, target: Target) -> str:
         """Return the address that the target sees: the host's private one, or the notebook's public one."""
         if origin.instance_id is None and origin.interface is None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from localaws.cloudwatch.sampler import Sampler
     from localaws.control import ControlPlane
     from localaws.hosts.identities import Identities
+    from localaws.hosts.machines import Machines
     from localaws.network import Network
     from localaws.reconcile import Reconciler
     from localaws.relay import Endpoint, Front
@@ -34,6 +35,7 @@ class Runtime:
     reconciler: Reconciler
     sampler: Sampler
     identities: Identities
+    machines: Machines
 
     @classmethod
     def begin(cls, control: ControlPlane) -> Runtime:
@@ -42,23 +44,30 @@ class Runtime:
         from localaws.certificates import CertificateAuthority
         from localaws.cloudwatch.sampler import Sampler
         from localaws.hosts.identities import Identities
+        from localaws.hosts.machines import Machines
         from localaws.network import Network
         from localaws.reconcile import Reconciler
         from localaws.relay import Front
 
         state = control.state
         network = Network(control)
+        front = Front(network)
+        addresses = Addresses(state.path / "addresses.json", seed=state.identity().seed)
+        reconciler = Reconciler(functools.partial(state.write_json, "engines.json"))
+        identities = Identities()
         runtime = cls(
             control=control,
-            front=Front(network),
+            front=front,
             network=network,
-            addresses=Addresses(state.path / "addresses.json", seed=state.identity().seed),
+            addresses=addresses,
             certificates=CertificateAuthority(state.ca_dir),
-            reconciler=Reconciler(functools.partial(state.write_json, "engines.json")),
+            reconciler=reconciler,
             sampler=Sampler(control),
-            identities=Identities(),
+            identities=identities,
+            machines=Machines(control, front, addresses, identities, reconciler.wake),
         )
         runtime.front.recognise = runtime.identities.recognise
+        runtime.machines.clear()
         runtime.front.start()
         runtime.reconciler.start()
         runtime.sampler.start()

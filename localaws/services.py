@@ -16,14 +16,23 @@ if TYPE_CHECKING:
 SERVICES = {
     "rds": "localaws.rds",
     "dynamodb": "localaws.dynamodb",
+    "dynamodbstreams": "localaws.dynamodb.streams",
     "elasticache": "localaws.elasticache",
+    "cloudtrail": "localaws.cloudtrail",
+    "redshift": "localaws.redshift",
+    "redshiftdata": "localaws.redshift.data",
+    "ec2": "localaws.ec2",
     "ssm": "localaws.ssm",
+    "ecs": "localaws.ecs",
     "cloudwatch": "localaws.cloudwatch",
     "logs": "localaws.logs",
     "sns": "localaws.sns",
     "awslambda": "localaws.awslambda",
     "secretsmanager": "localaws.secretsmanager",
     "s3": "localaws.s3",
+    "glue": "localaws.glue",
+    "athena": "localaws.athena",
+    "dms": "localaws.dms",
 }
 
 # These read or write the models of other services, which must be ours by then.

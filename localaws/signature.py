@@ -10,9 +10,11 @@ from calendar import timegm
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
+
+from localaws.lazy import lazy
 
 if TYPE_CHECKING:
     from localaws.s3.content import Content
@@ -71,29 +73,29 @@ class Request:
     body: bytes
     stored: Content | None = None
 
-    @cached_property
+    @lazy
     def path(self) -> str:
         """The path, still encoded."""
         return self.target.partition("?")[0] or "/"
 
-    @cached_property
+    @lazy
     def query(self) -> str:
         """The query string, still encoded."""
         return self.target.partition("?")[2]
 
-    @cached_property
+    @lazy
     def parameters(self) -> list[tuple[str, str]]:
         """The decoded query."""
         pairs = (part.partition("=") for part in self.query.split("&") if part)
         return [(unquote(name), unquote(value)) for name, _, value in pairs]
 
-    @cached_property
+    @lazy
     def presigned(self) -> dict[str, str]:
         """The parameters that carry a presigned URL's signature; empty when there is none."""
         found = dict(self.parameters) if "Signature=" in self.query else {}
         return found if "X-Amz-Signature" in found or "Signature" in found else {}
 
-    @cached_property
+    @lazy
     def credential(self) -> str | None:
         """The credential scope `key/date/region/service/aws4_request` that the request names."""
         authorization = self.headers.get("authorization", "")
@@ -106,7 +108,7 @@ class Request:
         """The key that it says it was signed with; empty when it says none."""
         return (self.credential or self.presigned.get("AWSAccessKeyId", "")).partition("/")[0]
 
-    @cached_property
+    @lazy
     def signing_name(self) -> str:
         """The service that the request was signed for; S3 when it does not say."""
         scope = (self.credential or "").split("/")
@@ -280,6 +282,7 @@ def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
     return key
 
 
+@lru_cache(maxsize=64)
 def _moment(stamp: str) -> float:
     try:
         return float(timegm(time.strptime(stamp, "%Y%m%dT%H%M%SZ")))

@@ -25,6 +25,8 @@ UNFINISHED_SECONDS = 60.0
 """Age at which nobody writes a file any more."""
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
+PREMISES = "onprem.json"
+"""The file that tells of a server outside AWS."""
 OUTSIDE_IP = "203.0.113.10"
 KEY_ALPHABET = string.ascii_uppercase + "234567"
 SECRET_ALPHABET = string.ascii_letters + string.digits
@@ -124,6 +126,11 @@ class StateDir:
         return self.path / "ca"
 
     @property
+    def dms_dir(self) -> Path:
+        """Folder of what the migration tasks tell of themselves."""
+        return self.path / "dms"
+
+    @property
     def metrics_dir(self) -> Path:
         """Folder of the store of metrics."""
         return self.path / "metrics"
@@ -137,6 +144,11 @@ class StateDir:
     def objects_dir(self) -> Path:
         """Folder of the bytes of S3's objects."""
         return self.path / "objects"
+
+    @property
+    def redshift_dir(self) -> Path:
+        """Folder of the Redshift clusters' databases."""
+        return self.path / "redshift"
 
     @property
     def trail_dir(self) -> Path:
@@ -251,6 +263,8 @@ class StateDir:
         yield self.snapshot_dir
         yield self.metrics_dir
         yield self.trail_dir
+        yield self.redshift_dir
         yield self.objects_dir
         yield self.dynamodb_dir
+        yield self.dms_dir
         yield self.engines_root

@@ -8,7 +8,8 @@ FEATURES = (
         "real",
         "Run in a process of their own, without Docker, by the Python that runs the local AWS (whatever "
         "version the runtime names), with its packages (boto3, psycopg). The code has your own rights on "
-        "this machine: nothing contains it.",
+        "this machine (where the local AWS is root, those of its databases' account, if that can run its "
+        "Python): nothing contains it.",
     ),
     Feature("Invoke, its errors, stack traces and log tail", "real", "Every invocation is a cold start."),
     Feature(

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote_to_bytes
 from localaws import faults
 from localaws.bridge import imports
 from localaws.faults import FORM, Answer, Fault
+from localaws.lazy import lazy
 from localaws.s3.content import Content
 from localaws.signature import Request
 
@@ -79,12 +80,12 @@ class Call:
     region: str
     request: Request
 
-    @cached_property
+    @lazy
     def protocol(self) -> str:
         """The wire format of its answers."""
         return faults.protocol_of(self.request.signing_name, self.request.headers, self.request.query)
 
-    @cached_property
+    @lazy
     def action(self) -> str:
         """The operation's name, or for REST services the method and the path."""
         target = self.request.headers.get("x-amz-target")

@@ -12,6 +12,15 @@ from typing import Any
 OFFERINGS = "ec2/resources/instance_type_offerings"
 
 
+# Found in the list of endpoints under their own names, without a look at their lengthy models.
+ENDPOINT_NAMES = frozenset(
+    {
+        "dynamodb", "ec2", "ecs", "elasticache", "iam", "kms", "lambda", "logs", "rds", "s3",
+        "secretsmanager", "sns", "sqs", "ssm", "sts",
+    }
+)  # fmt: skip
+
+
 class Offerings(dict[str, Any]):
     """One location type's offerings by Region; each is read when it is first wanted."""
 
@@ -64,7 +73,25 @@ class _KmsModels(SourceFileLoader):
         kms.install()
 
 
+class _IamModels(SourceFileLoader):
+    def exec_module(self, module: ModuleType) -> None:
+        super().exec_module(module)
+        from localaws.iam import backend
+
+        backend.install()
+
+
+class _StsModels(SourceFileLoader):
+    def exec_module(self, module: ModuleType) -> None:
+        super().exec_module(module)
+        from localaws.iam import sts
+
+        sts.install()
+
+
 _LOADERS = {
+    "moto.iam.models": _IamModels,
+    "moto.sts.models": _StsModels,
     "moto.ec2.models.instance_types": _Offerings,
     "moto.ec2.models": _Ec2Models,
     "moto.kms.models": _KmsModels,
@@ -89,8 +116,27 @@ def _untracked(kind: type, *_: Any, **__: Any) -> Any:
     return super(BaseModel, kind).__new__(kind)  # type: ignore[arg-type, unused-ignore]
 
 
+def _know_regions() -> None:
+    """Tell moto a service's Regions without parsing the service's model for each partition."""
+    from botocore.session import Session
+
+    ask = Session.get_available_regions
+
+    def regions(
+        session: Any, service_name: str, partition_name: str = "aws", allow_non_regional: bool = False
+    ) -> Any:
+        if service_name not in ENDPOINT_NAMES:
+            return ask(session, service_name, partition_name, allow_non_regional)
+        resolver = session._get_internal_component("endpoint_resolver")
+        return resolver.get_available_endpoints(service_name, partition_name, allow_non_regional)
+
+    sessions: Any = Session
+    sessions.get_available_regions = regions
+
+
 def install() -> None:
     """Prepare moto's import, whoever imports it; before the first request."""
+    _know_regions()
     from moto.core.common_models import BaseModel
 
     # moto keeps every object it ever made for its dashboard, deleted ones too.

@@ -19,7 +19,7 @@ from localaws.cloudtrail import calls
 from localaws.faults import Answer
 from localaws.journal import Journal
 from localaws.signature import ALGORITHM, Request
-from localaws.state import OUTSIDE_IP
+from localaws.state import ACCOUNT_ID, OUTSIDE_IP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +82,16 @@ class Recorder:
             self._store = Store(self._folder / "events.sqlite")
         return self._store
 
+    def account_of(self, access_key_id: str) -> str:
+        """Return the account whose key this is."""
+        identity = self._directory.find(access_key_id)
+        return identity.account_id if identity is not None else ACCOUNT_ID
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are records that are no events yet."""
+        return bool(self._records)
+
     def note(self, request: Request, answer: Answer) -> None:
         """Record a call; it is in the file when this returns."""
         call = Call("", "", request)
@@ -113,6 +123,8 @@ class Recorder:
 
     def _write(self, head: dict[str, Any], blob: bytes) -> None:
         with self._writing:
+            if self._closing.is_set():
+                return
             try:
                 self._spool.append(head, blob)
             except OSError as error:

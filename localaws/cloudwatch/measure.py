@@ -12,7 +12,7 @@ Dimensions = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Measure:
-    """One value of one metric, as CloudWatch names it; the sampler adds the time."""
+    """One value of one metric, as CloudWatch names it, found so many times; the sampler adds the time."""
 
     account_id: str
     region: str
@@ -21,6 +21,7 @@ class Measure:
     dimensions: Dimensions
     unit: str
     value: float
+    times: float = 1.0
 
 
 class Probe(Protocol):

@@ -102,4 +102,4 @@ class Sampler:
 
 def _pair(measure: Measure, second: int) -> tuple[Metric, Point]:
     metric = Metric(measure.account_id, measure.region, measure.namespace, measure.name, measure.dimensions)
-    return metric, Point.of(second, measure.unit, float(measure.value))
+    return metric, Point.of(second, measure.unit, float(measure.value), measure.times)

@@ -5,18 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from localaws.cloudwatch.measure import Probe
     from localaws.control import ControlPlane
-    from localaws.dynamodb.plane import DataPlane
+    from localaws.dynamodb.doors import Doors
     from localaws.reconcile import Controller
     from localaws.runtime import Runtime
 
 
-def install(control: ControlPlane | None) -> None:  # noqa: ARG001 - every service has the same signature
-    """Register our backend with moto."""
+def install(control: ControlPlane | None) -> None:
+    """Register our backend with moto; without a control plane there are no stores behind it."""
     from moto.dynamodb.models import dynamodb_backends
 
     from localaws.dynamodb.backend import DynamoDBBackend
+    from localaws.dynamodb.figures import HOST
 
+    HOST.control = control
     dynamodb_backends.backend = DynamoDBBackend
 
 
@@ -27,11 +30,18 @@ def start(control: ControlPlane, runtime: Runtime) -> Controller:
     return DynamoDBController(control, runtime)
 
 
-def data_plane(control: ControlPlane) -> DataPlane:
-    """Return what answers the operations on items, past the journal."""
-    from localaws.dynamodb.plane import DataPlane
+def probe(control: ControlPlane, runtime: Runtime) -> Probe:  # noqa: ARG001 - every service has the same signature
+    """Return what tells the metrics of the tables."""
+    from localaws.dynamodb.measures import Meter
 
-    return DataPlane.begin(control)
+    return Meter(control)
+
+
+def data_plane(control: ControlPlane) -> Doors:
+    """Return what answers the operations on items, and those that wait, past the journal."""
+    from localaws.dynamodb.doors import Doors
+
+    return Doors(control)
 
 
 def __getattr__(name: str) -> Any:

@@ -20,6 +20,11 @@ def invalid(message: str) -> Fault:
     return Fault("ValidationException", message)
 
 
+def flawed(message: str) -> Fault:
+    """Return the fault of a request that is wrong whatever the table holds."""
+    return invalid(f"1 validation error detected: {message}")
+
+
 def bad_value(message: str) -> Fault:
     """Return the fault of a parameter's value."""
     return invalid(f"One or more parameter values were invalid: {message}")

@@ -62,7 +62,7 @@ def of_item(schema: TableSchema, item: Item) -> Place:
     return place(schema.attributes, item)
 
 
-def check_indexes(schema: TableSchema, item: Item) -> None:
+def check_indexes(schema: TableSchema, item: Item, *, update: bool = False) -> None:
     """Raise the Fault of an attribute that cannot be an index's key."""
     for index in schema.indexes.values():
         for attribute in index.attributes:
@@ -74,13 +74,19 @@ def check_indexes(schema: TableSchema, item: Item) -> None:
                     f"Type mismatch for Index Key {attribute.name} Expected: {attribute.type} "
                     f"Actual: {kind_of(value)} IndexName: {index.name}"
                 )
-            _check_index_size(index, attribute, value)
+            _check_index_size(index, attribute, value, update=update)
 
 
-def _check_index_size(index: IndexSchema, attribute: KeyAttribute, value: Value) -> None:
+def _check_index_size(index: IndexSchema, attribute: KeyAttribute, value: Value, *, update: bool) -> None:
     size = _size(value, attribute.type)
     if not size:
         word = "string" if attribute.type == "S" else "binary"
+        if update:
+            raise invalid(
+                "One or more parameter values are not valid. The update expression attempted to update a "
+                "secondary index key to a value that is not supported. The AttributeValue for a key "
+                f"attribute cannot contain an empty {word} value."
+            )
         raise invalid(
             "One or more parameter values are not valid. A value specified for a secondary index key is not "
             "supported. The AttributeValue for a key attribute cannot contain an empty "

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
+
+from localaws.dynamodb.limits import limits_of
+from localaws.dynamodb.throttle import Limits
 
 KeyType = Literal["S", "N", "B"]
 
@@ -34,7 +38,7 @@ class IndexSchema:
         return (self.hash,) if self.range is None else (self.hash, self.range)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TableSchema:
     """A table as the data plane sees it; made anew whenever the model has changed.
 
@@ -52,12 +56,10 @@ class TableSchema:
     range: KeyAttribute | None
     indexes: dict[str, IndexSchema]
     billing_mode: str
-    throughput: dict[str, int]
-    index_throughput: dict[str, dict[str, int]]
+    limits: Mapping[str | None, Limits]
     logged: bool
     stream_view: str | None
     ttl_attribute: str | None
-    table: Any = field(compare=False, repr=False, default=None)
 
     @property
     def attributes(self) -> tuple[KeyAttribute, ...]:
@@ -85,12 +87,10 @@ class TableSchema:
             range=range_key,
             indexes={index.name: index for index in indexes},
             billing_mode=table.billing_mode or "PROVISIONED",
-            throughput=dict(table.throughput),
-            index_throughput={index.name: dict(index.throughput) for index in table.global_indexes},
+            limits=limits_of(table),
             logged=streams or recovery == "ENABLED",
             stream_view=stream.get("StreamViewType") if streams else None,
             ttl_attribute=_ttl(table.ttl),
-            table=table,
         )
 
 

@@ -135,6 +135,12 @@ class TableStore:
     ) -> None:
         """Carry out edits whose changes of indexes are known; under `writing`."""
         self.run(self.steps(schema, edits, changes))
+        self.recount(edits, changes)
+
+    def recount(self, edits: Sequence[Edit], changes: Sequence[list[IndexChange]]) -> None:
+        """Bring the totals up to date after edits; under `writing`."""
+        if not self._totals:
+            return
         for edit, made in zip(edits, changes, strict=True):
             self._recount(None, edit.old, edit.new)
             for change in made:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from localaws.dynamodb import decimals
-from localaws.dynamodb.errors import bad_value, invalid, unreadable
+from localaws.dynamodb.errors import bad_value, flawed, invalid, unreadable
 from localaws.faults import Fault
 
 Value = dict[str, Any]
@@ -136,10 +136,14 @@ def _check_level(level: int) -> None:
         raise invalid("Nesting Levels have exceeded supported limits")
 
 
+def _empty(reason: str) -> Fault:
+    return flawed(f"One or more parameter values were invalid: {reason}")
+
+
 def _strings(content: Any, level: int) -> Sized:  # noqa: ARG001
     members = [_text(member) for member in _array(content)]
     if not members:
-        raise bad_value("An string set  may not be empty")
+        raise _empty("An string set  may not be empty")
     if len(set(members)) < len(members):
         raise bad_value(f"Input collection [{', '.join(members)}] contains duplicates.")
     return {"SS": members}, sum(len(_utf8(member)) for member in members)
@@ -148,7 +152,7 @@ def _strings(content: Any, level: int) -> Sized:  # noqa: ARG001
 def _numbers(content: Any, level: int) -> Sized:  # noqa: ARG001
     members = [decimals.canonical(_text(member)) for member in _array(content)]
     if not members:
-        raise bad_value("An number set  may not be empty")
+        raise _empty("An number set  may not be empty")
     if len(set(members)) < len(members):
         raise invalid("Input collection contains duplicates")
     return {"NS": members}, sum(decimals.size(member) for member in members)
@@ -158,7 +162,7 @@ def _binaries(content: Any, level: int) -> Sized:  # noqa: ARG001
     members = _array(content)
     total = sum(len(decoded(member)) for member in members)
     if not members:
-        raise bad_value("Binary sets should not be empty")
+        raise _empty("Binary sets should not be empty")
     if len(set(members)) < len(members):
         raise bad_value(f"Input collection [{', '.join(members)}]of type BS contains duplicates.")
     return {"BS": members}, total

@@ -1,10 +1,11 @@
-"""Amazon ElastiCache: what its API says (moto's model with AWS's rules), and real Valkey servers."""
+"""Amazon ElastiCache: what its API says, and real Valkey and memcached servers behind it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from localaws.cloudwatch.measure import Probe
     from localaws.control import ControlPlane
     from localaws.reconcile import Controller
     from localaws.runtime import Runtime
@@ -24,8 +25,17 @@ def install(control: ControlPlane | None) -> None:
 def start(control: ControlPlane, runtime: Runtime) -> Controller:
     """Return the controller that brings the servers to the model."""
     from localaws.elasticache.controller import CacheController
+    from localaws.elasticache.memcached import MemcachedController
 
+    runtime.reconciler.add(MemcachedController(control, runtime))
     return CacheController(control, runtime)
+
+
+def probe(control: ControlPlane, runtime: Runtime) -> Probe:
+    """Return what tells CloudWatch of the servers."""
+    from localaws.elasticache.measures import Meter
+
+    return Meter(control, runtime)
 
 
 def __getattr__(name: str) -> Any:

@@ -65,3 +65,9 @@ def check_subnets(backend: Any, subnet_ids: list[str]) -> None:
     for subnet_id in subnet_ids:
         if subnet_id not in known:
             raise InvalidSubnet(subnet_id)
+
+
+def zones_of(backend: Any, subnet_ids: list[str]) -> list[str]:
+    """Return the Availability Zones of subnets."""
+    view = Ec2View.born(backend.account_id, backend.region_name)
+    return sorted({subnet.zone for subnet in view.subnets(subnet_ids)}) or [f"{backend.region_name}a"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +26,13 @@ def connect(
     scratch: Path | None = None,
     memory_mb: int = MEMORY_MB,
     threads: int = THREADS,
+    dialect: Mapping[str, str | bool] | None = None,
 ) -> DuckDBPyConnection:
     """Open a database (None: in memory) whose SQL reaches these files, and what is in these folders, only.
 
-    What does not fit into `memory_mb` goes to the folder `scratch`, or fails where there is none. Raises
-    duckdb.Error when the file is none of DuckDB's or another connection has it open otherwise.
+    What does not fit into `memory_mb` goes to the folder `scratch`, or fails where there is none. `dialect`:
+    settings that change what SQL means. Raises duckdb.Error when the file is none of DuckDB's or another
+    connection has it open otherwise.
     """
     import duckdb
 
@@ -47,6 +49,8 @@ def connect(
     }
     connection = duckdb.connect(str(database) if database else ":memory:", config=settings)
     try:
+        for name, value in (dialect or {}).items():
+            connection.execute(f"SET {name} = $1", [value])
         connection.execute("SET allowed_paths = $1", [[str(file) for file in files]])
         connection.execute("SET allowed_directories = $1", [[f"{folder}/" for folder in folders]])
         connection.execute("SET enable_external_access = false")

@@ -46,7 +46,10 @@ def master_statements(username: str, verifier: str, major: int) -> list[sql.Comp
     """Return the statements that make the master user, whose password is given as a SCRAM verifier."""
     master = sql.Identifier(username)
     statements = [
-        sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE PASSWORD {}").format(master, sql.Literal(verifier)),
+        # RDS's server takes membership in rds_replication for it; PostgreSQL's own wants the attribute
+        sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE REPLICATION PASSWORD {}").format(
+            master, sql.Literal(verifier)
+        ),
         sql.SQL("GRANT rds_superuser TO {} WITH ADMIN OPTION").format(master),
         sql.SQL("ALTER DATABASE postgres OWNER TO {}").format(master),
     ]

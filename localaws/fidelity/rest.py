@@ -14,17 +14,6 @@ FEATURES = (
         "real",
         "They are on disk before the answer is sent.",
     ),
-    Feature("IAM policies", "API only", "Kept and described; nobody is refused because of one."),
-    Feature(
-        "KMS",
-        "modelled",
-        "Keys encrypt and decrypt. Of policies only a few denials count; grants are records.",
-    ),
-    Feature(
-        "DynamoDB",
-        "modelled",
-        "Items, conditions, queries and streams by moto; no capacity limit throttles.",
-    ),
     Feature(
         "SNS and SQS",
         "modelled",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import psutil
 
@@ -56,19 +57,27 @@ class Identities:
 
 def families(pids: Iterable[int]) -> dict[int, list[int]]:
     """Return each process with all of its descendants."""
-    children: dict[int, list[int]] = {}
-    for process in psutil.process_iter(["ppid"]):
-        children.setdefault(process.info["ppid"], []).append(process.pid)
-    return {pid: _below(pid, children) for pid in pids}
+    return {pid: _family(pid) for pid in pids}
 
 
-def _below(pid: int, children: dict[int, list[int]]) -> list[int]:
+def _family(pid: int) -> list[int]:
     found, waiting = [pid], [pid]
     while waiting:
-        below = children.get(waiting.pop(), [])
+        below = _children(waiting.pop())
         found += below
         waiting += below
     return found
+
+
+def _children(pid: int) -> list[int]:
+    """Its children, as the kernel lists them where it does, without a look at every process."""
+    try:
+        listed = [(task / "children").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        with contextlib.suppress(psutil.Error):
+            return [child.pid for child in psutil.Process(pid).children()]
+        return []
+    return [int(word) for line in listed for word in line.split()]
 
 
 def listeners(pids: Iterable[int]) -> set[tuple[int, str, int]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import selectors
@@ -24,6 +25,7 @@ MOST = 4 << 20
 """Bytes after which a log begins anew; the former part is kept beside it."""
 GRACE = 2.0
 LOOK = 0.1
+ATTEMPTS = 20
 PDEATHSIG, SUBREAPER = 1, 36
 
 
@@ -76,21 +78,11 @@ class Init:
     def _start(self) -> bool:
         order = self._order
         try:
-            main: subprocess.Popen[bytes] = subprocess.Popen(
-                order["argv"],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE if order["errors"] else subprocess.STDOUT,
-                cwd=order["home"],
-                env=order["environment"],
-                start_new_session=True,
-                preexec_fn=_die_with_parent,
-                user=order["user"],
-                group=order["group"],
-                extra_groups=None if order["user"] is None else [],
-            )
+            main = self._spawn()
         except OSError as error:
-            _tell(failed=error.strerror or str(error), program=str(error.filename or order["argv"][0]))
+            reason, program = error.strerror or str(error), str(error.filename or order["argv"][0])
+            self._say(f"{program}: {reason}")
+            _tell(failed=reason, program=program)
             return False
         self._main = main
         self._follow(main.stdout, order["output"])
@@ -98,6 +90,34 @@ class Init:
             self._follow(main.stderr, order["errors"])
         _tell(started=main.pid)
         return True
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        order = self._order
+        for attempt in range(ATTEMPTS):
+            try:
+                return subprocess.Popen(
+                    order["argv"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE if order["errors"] else subprocess.STDOUT,
+                    cwd=order["home"],
+                    env=order["environment"],
+                    start_new_session=True,
+                    preexec_fn=_die_with_parent,
+                    user=order["user"],
+                    group=order["group"],
+                    extra_groups=None if order["user"] is None else [],
+                )
+            except OSError as error:
+                # a child that the server is just starting may hold a new script open for writing
+                if error.errno != errno.ETXTBSY or attempt == ATTEMPTS - 1:
+                    raise
+                time.sleep(LOOK)
+        raise AssertionError("unreachable")
+
+    def _say(self, text: str) -> None:
+        if self._order["farewell"]:
+            Log(Path(self._order["output"])).write(f"{self._order['farewell']} {text}\n".encode())
 
     def _follow(self, stream: Any, path: str) -> None:
         log = Log(Path(path))
@@ -157,6 +177,7 @@ class Init:
             if self._main is not None and pid == self._main.pid:
                 self._main.returncode = os.waitstatus_to_exitcode(status)
                 self._drain()
+                self._say(str(self._main.returncode))
                 _tell(exit=self._main.returncode)
 
 

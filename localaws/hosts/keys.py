@@ -62,6 +62,15 @@ class RoleKeys:
             roles[:] = [each for each in roles if each is not self.assumed]
 
 
+def profile_role(account_id: str, profile: str | None) -> str | None:
+    """Return the ARN of the role in an instance profile, given by its ARN or name."""
+    for account, _, backend in backends.existing("iam"):
+        for each in backend.instance_profiles.values() if account == account_id else ():
+            if profile in (each.arn, each.name) and each.roles:
+                return str(each.roles[0].arn)
+    return None
+
+
 @contextlib.contextmanager
 def credentials(
     control: ControlPlane, account_id: str, region: str, role: str, session: str

@@ -37,6 +37,8 @@ class Program:
     environment: dict[str, str]
     split: bool = False
     """Whether standard error has a log of its own."""
+    farewell: str = ""
+    """Written behind the program's last words, followed by its code."""
 
     @property
     def output(self) -> Path:
@@ -111,6 +113,7 @@ class HostProcess:
             "environment": program.environment | {MARK: str(program.folder)},
             "output": str(program.output),
             "errors": str(program.errors) if program.split else None,
+            "farewell": program.farewell,
             "user": account.uid if account else None,
             "group": account.gid if account else None,
         }
@@ -167,6 +170,14 @@ def _marked(process: psutil.Process, folder: Path) -> bool:
             return False
         return Path(mark).is_relative_to(folder)
     return False
+
+
+def head(path: Path, size: int) -> bytes:
+    """Return the beginning of a log, as far as it is still there."""
+    for part in (path.with_name(f"{path.name}.1"), path):
+        with contextlib.suppress(OSError), part.open("rb") as stream:
+            return stream.read(size)
+    return b""
 
 
 def tail(path: Path, size: int) -> bytes:

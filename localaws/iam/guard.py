@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # AWS asks no policy about these.
 _FREE = frozenset({"sts:GetCallerIdentity", "sts:GetSessionToken"})
 _STATUS = {"json": 400}
+_OWN_CODES = {"sns": "AuthorizationError"}
 _CODES = {
     "json": "AccessDeniedException",
     "rest-json": "AccessDeniedException",
@@ -147,7 +148,10 @@ def role_arn(identity: Identity) -> str | None:
 
 def _refusal(protocol: str, identity: Identity, action: str, resource: str, reason: str) -> Fault:
     on = "" if resource == "*" and protocol == "ec2" else f" on resource: {resource}"
-    message = f"User: {identity.arn} is not authorized to perform: {action}{on} {reason}"
+    # of trust policies AWS gives no reasons
+    why = "" if action.startswith("sts:") else f" {reason}"
+    message = f"User: {identity.arn} is not authorized to perform: {action}{on}{why}"
     if protocol == "ec2":
         message = f"You are not authorized to perform this operation. {message}"
-    return Fault(_CODES.get(protocol, "AccessDenied"), message, _STATUS.get(protocol, 403))
+    code = _OWN_CODES.get(action.partition(":")[0]) or _CODES.get(protocol, "AccessDenied")
+    return Fault(code, message, _STATUS.get(protocol, 403))

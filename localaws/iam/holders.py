@@ -91,7 +91,8 @@ def resource_policy(action: str, arn: str, account_id: str) -> Document | None:
         return None
     if action.startswith("sts:AssumeRole"):
         role = role_named(parts[4] or account_id, arn)
-        return _text(role.assume_role_policy_document) if role is not None else None
+        # a role that does not exist trusts nobody
+        return _text(role.assume_role_policy_document) if role is not None else {"Statement": []}
     finder = _FINDERS.get(parts[2])
     return _text(finder(arn, parts)) if finder is not None else None
 

@@ -51,11 +51,20 @@ class Identity:
         return element | ({"sessionContext": self.session} if self.session else {})
 
 
+_OWN: dict[str, Identity] = {}
+
+
+def owner_of(access_key_id: str) -> Identity | None:
+    """Return the owner or the examiner of this local AWS, when the key is theirs."""
+    return _OWN.get(access_key_id)
+
+
 class Directory:
     """Finds identities: the two key pairs of the state folder, and what moto has issued."""
 
     def __init__(self, own: dict[str, KeyPair]) -> None:
         self._own = {pair.access_key_id: _own(role, pair.access_key_id) for role, pair in own.items()}
+        _OWN.update(self._own)
 
     def find(self, access_key_id: str) -> Identity | None:
         """Return whose key this is, or None."""

@@ -100,6 +100,7 @@ class Doors:
                     region=view.place.region,
                     hosts=(address.address, view.dns_name),
                     port=address.port,
+                    resource_id=view.place.id,
                 ),
                 lambda: self._model.admits_tokens(view.place),
             ),

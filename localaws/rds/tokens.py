@@ -40,12 +40,18 @@ class Audience:
     region: str
     hosts: tuple[str, ...]
     port: int
+    resource_id: str
+
+    def permission(self, user: str) -> str:
+        """ARN of the database user, on which `rds-db:connect` is asked when policies are enforced."""
+        return f"arn:aws:{SERVICE}:{self.region}:{self.account_id}:dbuser:{self.resource_id}/{user}"
 
 
 class Tokens:
     """Judges tokens by the access keys that an account has issued."""
 
     def __init__(self, control: ControlPlane) -> None:
+        self._control = control
         pairs = control.state.credentials().values()
         self._own = {pair.access_key_id: Key(pair.secret_access_key) for pair in pairs}
 
@@ -65,9 +71,12 @@ class Tokens:
         if found:
             return found
         try:
-            verify(request, lambda key_id: self._key(key_id, audience.account_id, now), now)
+            signer = verify(request, lambda key_id: self._key(key_id, audience.account_id, now), now)
         except SignatureRefused as refused:
             return _REASONS.get(refused.refusal) or refused.detail or refused.refusal.value
+        permission = audience.permission(user)
+        if not self._control.guard.may_connect(signer, permission):
+            return f"no policy of the token's signer allows rds-db:connect on {permission}"
         return None
 
     def _key(self, access_key_id: str, account_id: str, now: float) -> Key | None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from localaws.addresses import Address
 from localaws.certificates import Certificate
 from localaws.network import Origin, Target
 
-Kind = Literal["postgres", "redis", "mysql"]
+Kind = Literal["postgres", "redis", "mysql", "memcached", "replication", "tcp"]
 Judge = Callable[[str, str], str | None]
 """Is told a user and the token of a log-in, and returns why it does not prove who the user is, or None."""
 
@@ -19,11 +20,11 @@ Judge = Callable[[str, str], str | None]
 class Server:
     """A server behind an endpoint that has several.
 
-    `socket` is the engine's Unix socket and `name` whose traffic it is. `target` and `log` take the place of
-    the endpoint's own for the connections that this server gets.
+    `socket` is the engine's Unix socket, or the port of a host's program, and `name` whose traffic it is.
+    `target` and `log` take the place of the endpoint's own for the connections that this server gets.
     """
 
-    socket: Path
+    socket: Path | Address
     name: str = ""
     target: Callable[[], Target] | None = None
     log: Callable[[str], None] | None = None
@@ -39,7 +40,8 @@ class Endpoint:
 
     `target` is asked at every new connection, so that a change of the model counts at once. `reason` is what
     clients are told while there is no server. `force_tls` refuses sessions without TLS. `log` appends one
-    line to the server's log. `judge` decides about users whom the server admits without a password.
+    line to the server's log. `judge` decides about users whom the server admits without a password. `nodes`
+    lists a Memcached cluster's nodes for clients that discover them.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Endpoint:
     force_tls: bool = False
     log: Callable[[str], None] | None = None
     judge: Judge | None = None
+    nodes: Callable[[], list[str]] | None = None
     reason: str = ""
     blocked_users: frozenset[str] = field(default=frozenset({"rdsadmin"}))
 

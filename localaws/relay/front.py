@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from localaws.errors import LocalawsError
 from localaws.network import OUTSIDE, Origin, Refusal, Target
-from localaws.relay import mysql, postgres, redis
+from localaws.relay import memcached, mysql, postgres, redis, tcp
 from localaws.relay.door import Door, drop
 from localaws.relay.endpoint import Connection, Endpoint, Kind, Servers, Traffic, Tunnel
 from localaws.relay.loop import Loop, Steps
@@ -31,8 +31,15 @@ _PROTOCOLS: dict[Kind, Callable[[Session], Steps[None]]] = {
     "postgres": postgres.serve,
     "redis": redis.serve,
     "mysql": mysql.serve,
+    "tcp": tcp.serve,
+    "memcached": memcached.serve,
+    "replication": redis.serve_replica,
 }
-_PORTS: dict[int, Kind] = {**dict.fromkeys(range(6379, 6400), "redis"), 3306: "mysql"}
+_PORTS: dict[int, Kind] = {
+    **dict.fromkeys(range(6379, 6400), "redis"),
+    3306: "mysql",
+    11211: "memcached",
+}
 """What a client speaks that asks for a port where nothing is."""
 
 
@@ -130,6 +137,11 @@ class Front:
 
         return self._loop.call(read)
 
+    def knows(self, host: str, port: int) -> bool:
+        """Whether an open endpoint has this address or name, and this port."""
+        name = host.lower().rstrip(".")
+        return self._loop.call(lambda: self._at(name, port) is not None)
+
     def tunnel(self, origin: Origin, host: str, port: int, listen_port: int = 0) -> Tunnel:
         """Listen on 127.0.0.1 for connections that come from `origin` and go to `host`:`port` in its VPC."""
         listener = _listen("127.0.0.1", listen_port)
@@ -198,10 +210,12 @@ class Front:
             raise EndpointError(f"The endpoint {name} is not open. Open it first.") from None
 
     def _find(self, tunnel: Tunnel) -> Door | None:
-        host = tunnel.host.lower().rstrip(".")
+        return self._at(tunnel.host.lower().rstrip("."), tunnel.port)
+
+    def _at(self, host: str, port: int) -> Door | None:
         for door in self._doors.values():
             endpoint = door.endpoint
-            if host in (endpoint.address, *endpoint.names) and tunnel.port == endpoint.port:
+            if host in (endpoint.address, *endpoint.names) and port == endpoint.port:
                 return door
         return None
 
@@ -209,11 +223,16 @@ class Front:
     def _nowhere(tunnel: Tunnel) -> Door:
         """A door that explains why a tunnel leads nowhere."""
         name = f"{tunnel.host}:{tunnel.port}"
-        kind = _PORTS.get(tunnel.port, "postgres")
+        itself = tunnel.host == tunnel.origin.instance_id
+        kind = "tcp" if itself else _PORTS.get(tunnel.port, "postgres")
+        remedy = (
+            "Have its program listen on the address in the variable HOST."
+            if itself
+            else "Take Address and Port from the Endpoint that describe_db_instances shows."
+        )
         nothing = Target(name, "", (), (), False, tunnel.port, "", "")
         reason = (
-            f"connection refused on AWS: nothing listens at {name} for {tunnel.origin.instance_id}. "
-            "Take Address and Port from the Endpoint that describe_db_instances shows."
+            f"connection refused on AWS: nothing listens at {name} for {tunnel.origin.instance_id}. {remedy}"
         )
         return Door(Endpoint(name, kind, "", tunnel.port, None, lambda: nothing), refusal=Refusal(reason))
 

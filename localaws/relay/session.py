@@ -62,6 +62,7 @@ class Session:
         self._choice: Server | None = None
         self._turn = door.take_turn()
         self._asked: Callable[[], Target] | None = None
+        self._trusted = False
         self._gatekeeper = gatekeeper
         self._recognise = recognise
         self._flow: Flow | None = None
@@ -97,6 +98,10 @@ class Session:
             return self.door.refusal
         first = next(iter(self.door.rotation(self._turn)), None)
         return (yield from self._pass_network(first.target if first else None))
+
+    def trust(self) -> None:
+        """Let the client in without asking the network model: it is one of our own servers."""
+        self._trusted = True
 
     def reach(self) -> Steps[socket.socket]:
         """Connect to the server whose turn it is, or to another one that accepts; OSError when none does."""
@@ -172,7 +177,7 @@ class Session:
     def _pass_network(self, described: Callable[[], Target] | None) -> Steps[Refusal | None]:
         """Ask the network model, once for each target; a worker asks, as the control plane may be busy."""
         described = described or self.door.endpoint.target
-        if described == self._asked:
+        if self._trusted or described == self._asked:
             return None
         refusal = yield from self.wait_for(lambda: self._ask(described()))
         self._asked = None if refusal else described

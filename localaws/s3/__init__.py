@@ -23,9 +23,10 @@ def install(control: ControlPlane | None) -> None:
 
     backend.install()
     if control is None:
-        store.use(store.Store(Path(gettempdir()) / f"la-objects-{os.getpid()}", durable=False))
+        root, durable = Path(gettempdir()) / f"la-objects-{os.getpid()}", False
     else:
-        store.use(store.Store(control.state.objects_dir, durable=control.state.durable))
+        root, durable = control.state.objects_dir, control.state.durable
+    store.use(root, durable=durable)
 
 
 def start(control: ControlPlane, runtime: Runtime) -> Controller:
@@ -36,6 +37,7 @@ def start(control: ControlPlane, runtime: Runtime) -> Controller:
 
     # moto keeps the names that are taken beside the model
     taken = backends.load("s3").bucket_accounts
+    taken.clear()
     for account, partition, backend in control.backends("s3"):
         taken |= dict.fromkeys(backend.buckets, (partition, account))
     return Sweeper(control, runtime.reconciler, store.current())

@@ -13,6 +13,7 @@ from localaws.faults import Fault
 
 PREFIX = "x-amz-checksum-"
 COMPUTED = ("CRC32", "SHA1", "SHA256")
+COMPOSITE = "COMPOSITE"
 STATED_ONLY = ("CRC32C", "CRC64NVME")
 """No library that is always there computes these: the client's value is kept as it is."""
 

@@ -6,8 +6,8 @@ FEATURES = (
     Feature(
         "Objects, versions, listings, tags, metadata",
         "real",
-        "The bytes are files of the state folder; an object that was answered survives a crash. Deleted bytes "
-        "leave the disk within seconds.",
+        "The bytes are files of the state folder; an object that was answered survives a crash. Deleted "
+        "bytes leave the disk within seconds.",
     ),
     Feature(
         "Multipart uploads, ranges, parts of an object, conditional requests, presigned URLs",
@@ -35,6 +35,11 @@ FEATURES = (
         "Encryption, storage classes, lifecycle, replication, inventory, logging, accelerate",
         "API only",
         "Described as configured; no byte is encrypted, moved, expired or copied because of them.",
+    ),
+    Feature(
+        "Requests without a signature, browser uploads by POST policy",
+        "absent",
+        "Refused with `AccessDenied`, whatever the bucket allows. Presign a PUT instead.",
     ),
     Feature("S3 Select", "modelled", "Of SQL it understands little: use Athena."),
 )

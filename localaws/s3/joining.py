@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from localaws.bridge import backends
 from localaws.s3 import store
 from localaws.s3.content import Content
-from localaws.s3.digests import COMPUTED, digest_of
+from localaws.s3.digests import COMPOSITE, COMPUTED, composite, digest_of
 
 if TYPE_CHECKING:
     from localaws.s3.keys import Multipart
@@ -28,9 +28,23 @@ def joined(request: Request) -> Content | None:
     parts = [] if multipart is None else _named(request.body, multipart)
     if multipart is None or not parts:
         return None
+    digests = _composite(parts, multipart.composite_checksum)
     if len(parts) == 1:
-        return replace(parts[0], parts=(parts[0].id,))
-    return _join(parts, multipart.full_object_checksum)
+        return replace(parts[0], digests=parts[0].digests | digests, parts=(parts[0].id,))
+    return _join(parts, multipart.full_object_checksum, digests)
+
+
+def _composite(parts: list[Content], algorithm: str | None) -> dict[str, str]:
+    """Return the checksum of the parts' checksums; a part that came without its own is read."""
+    if algorithm not in COMPUTED or algorithm is None:
+        return {}
+    values = []
+    for part in parts:
+        digest = digest_of(algorithm)
+        for piece in () if algorithm in part.digests else part.stream():
+            digest.update(piece)
+        values.append(part.digests.get(algorithm) or _text(digest.digest()))
+    return {COMPOSITE: composite(algorithm, values)}
 
 
 def _multipart(upload_id: str) -> Multipart | None:
@@ -56,11 +70,12 @@ def _named(body: bytes, multipart: Multipart) -> list[Content]:
     return [key.content for key in keys if key is not None] if None not in keys else []
 
 
-def _join(parts: list[Content], checksum: str | None) -> Content:
+def _join(parts: list[Content], checksum: str | None, digests: dict[str, str]) -> Content:
     md5 = hashlib.md5(usedforsecurity=False)
     digest = digest_of(checksum) if checksum in COMPUTED else None
     name = store.current().write(_pieces(parts), [md5] if digest is None else [md5, digest])
-    digests = {} if digest is None or checksum is None else {checksum: _text(digest.digest())}
+    if digest is not None and checksum is not None:
+        digests = digests | {checksum: _text(digest.digest())}
     size = sum(part.size for part in parts)
     return Content(name, size, md5.hexdigest(), digests=digests, parts=tuple(part.id for part in parts))
 

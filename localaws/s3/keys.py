@@ -13,7 +13,7 @@ from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML
 
 from localaws.s3 import store
 from localaws.s3.content import Content
-from localaws.s3.digests import COMPUTED, composite
+from localaws.s3.digests import COMPOSITE
 
 CONTENT: ContextVar[Content | None] = ContextVar("content", default=None)
 """The bytes that the call under way has brought along."""
@@ -89,9 +89,15 @@ class Multipart(base.FakeMultipart):
         return algorithm if self._checksum_type == "FULL_OBJECT" else None
 
     @property
+    def composite_checksum(self) -> str | None:
+        """The algorithm of the checksum that goes over the parts' checksums."""
+        algorithm: str | None = self.metadata.get("x-amz-checksum-algorithm")
+        return algorithm if self._checksum_type == COMPOSITE else None
+
+    @property
     def _checksum_type(self) -> str:
         algorithm = self.metadata.get("x-amz-checksum-algorithm")
-        fallback = "FULL_OBJECT" if algorithm == "CRC64NVME" else "COMPOSITE"
+        fallback = "FULL_OBJECT" if algorithm == "CRC64NVME" else COMPOSITE
         return str(self.metadata.get("x-amz-checksum-type") or fallback)
 
     def complete(self, body: Iterable[tuple[int, str]]) -> tuple[Content, str, tuple[str, str, int] | None]:
@@ -123,13 +129,11 @@ class Multipart(base.FakeMultipart):
         algorithm = self.metadata.get("x-amz-checksum-algorithm")
         if algorithm is None:
             return None
-        if self._checksum_type == "FULL_OBJECT":
-            value = content.digests.get(algorithm)
-            return None if value is None else ("FULL_OBJECT", value, 1)
-        values = [part.content.digests.get(algorithm, "") for part in parts]
-        if algorithm not in COMPUTED or not all(values):
+        name = algorithm if self._checksum_type == "FULL_OBJECT" else COMPOSITE
+        value = content.digests.get(name)
+        if value is None:
             return None
-        return "COMPOSITE", composite(algorithm, values), len(parts)
+        return self._checksum_type, value, len(parts) if name == COMPOSITE else 1
 
     def _move_into(self, content: Content, chosen: list[tuple[int, Key]]) -> None:
         """Let the parts lie in the whole, and forget those that were not chosen."""

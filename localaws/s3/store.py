@@ -121,9 +121,10 @@ def _pieces(stream: BinaryIO, size: int) -> Iterator[bytes]:
 _current: list[Store] = []
 
 
-def use(store: Store) -> None:
+def use(root: Path, *, durable: bool) -> None:
     """Keep the bytes of this process's objects there."""
-    _current[:] = [store]
+    if [store.root for store in _current] != [root]:
+        _current[:] = [Store(root, durable=durable)]
 
 
 def current() -> Store:

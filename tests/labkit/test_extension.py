@@ -55,7 +55,7 @@ def test_reset_empties_the_account_under_a_running_kernel(tmp_path: Path) -> Non
         *_, made, emptied, ended = run(
             "%load_ext labkit\nimport boto3, labkit",
             "ddb = boto3.client('dynamodb')\n"
-            "ddb.create_table(TableName='t', BillingMode='PAY_PER_REQUEST',"
+            "ddb.create_table(TableName='carts', BillingMode='PAY_PER_REQUEST',"
             " AttributeDefinitions=[dict(AttributeName='k', AttributeType='S')],"
             " KeySchema=[dict(AttributeName='k', KeyType='HASH')])\n"
             "ddb.list_tables()['TableNames']",
@@ -68,6 +68,6 @@ def test_reset_empties_the_account_under_a_running_kernel(tmp_path: Path) -> Non
         from labkit import local
 
         local.run_localaws("stop")
-    assert "['t']" in text(made)
+    assert "['carts']" in text(made)
     assert "[[], []]" in text(emptied)
     assert "Stopped" in text(ended)

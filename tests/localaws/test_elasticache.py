@@ -10,89 +10,11 @@ from typing import Any
 import pytest
 import redis
 from botocore.exceptions import ClientError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from .conftest import code_of, eventually
+from .fix_caches import NEVER, TOKEN, Lab, answers, endpoint_of
 
 pytestmark = pytest.mark.engine
-
-NEVER = Retry(NoBackoff(), 0)
-TOKEN = "correct-horse-battery"
-
-
-class Lab:
-    """A VPC's default network, an application host in it, and caches beside."""
-
-    def __init__(self, aws: Any) -> None:
-        self.aws = aws
-        self.ec2, self.ssm, self.cache = aws.client("ec2"), aws.client("ssm"), aws.client("elasticache")
-        self.iam = aws.client("iam")
-        self.db, self.app, self.host = "", "", ""
-
-    def build(self) -> Lab:
-        self.iam.create_instance_profile(InstanceProfileName="caching")
-        self.db, self.app = (
-            self.ec2.create_security_group(GroupName=name, Description=name)["GroupId"]
-            for name in ("cache-db", "cache-app")
-        )
-        made = self.ec2.run_instances(
-            ImageId="ami-12c6146b",
-            MinCount=1,
-            MaxCount=1,
-            SecurityGroupIds=[self.app],
-            IamInstanceProfile={"Name": "caching"},
-        )
-        self.host = made["Instances"][0]["InstanceId"]
-        self.allow()
-        return self
-
-    def allow(self) -> None:
-        self.ec2.authorize_security_group_ingress(GroupId=self.db, IpPermissions=[self.rule()])
-
-    def revoke(self) -> None:
-        self.ec2.revoke_security_group_ingress(GroupId=self.db, IpPermissions=[self.rule()])
-
-    def rule(self) -> dict[str, Any]:
-        pair = {"GroupId": self.app}
-        return {"IpProtocol": "tcp", "FromPort": 6379, "ToPort": 6379, "UserIdGroupPairs": [pair]}
-
-    def create(self, name: str, **options: Any) -> dict[str, Any]:
-        request = {"Engine": "redis", "CacheNodeType": "cache.t3.micro", "NumCacheNodes": 1, **options}
-        made = self.cache.create_cache_cluster(CacheClusterId=name, SecurityGroupIds=[self.db], **request)
-        assert made["CacheCluster"]["CacheClusterStatus"] == "creating"
-        return self.available(name)
-
-    def describe(self, name: str) -> dict[str, Any]:
-        found = self.cache.describe_cache_clusters(CacheClusterId=name, ShowCacheNodeInfo=True)
-        cluster: dict[str, Any] = found["CacheClusters"][0]
-        return cluster
-
-    def available(self, name: str) -> dict[str, Any]:
-        eventually(lambda: self.describe(name)["CacheClusterStatus"] == "available")
-        return self.describe(name)
-
-    def delete(self, name: str) -> None:
-        self.cache.delete_cache_cluster(CacheClusterId=name)
-        eventually(lambda: self.gone(name))
-
-    def gone(self, name: str) -> bool:
-        found = self.cache.describe_cache_clusters()["CacheClusters"]
-        return name not in {cluster["CacheClusterId"] for cluster in found}
-
-    def through(self, endpoint: dict[str, Any], **options: Any) -> redis.Redis:
-        session = self.ssm.start_session(
-            Target=self.host,
-            DocumentName="AWS-StartPortForwardingSessionToRemoteHost",
-            Parameters={"host": [endpoint["Address"]], "portNumber": [str(endpoint["Port"])]},
-        )
-        port = int(session["StreamUrl"].rpartition(":")[2])
-        return redis.Redis(port=port, decode_responses=True, socket_timeout=20, retry=NEVER, **options)
-
-
-def endpoint_of(cluster: dict[str, Any]) -> dict[str, Any]:
-    endpoint: dict[str, Any] = cluster["CacheNodes"][0]["Endpoint"]
-    return endpoint
 
 
 @pytest.fixture(scope="module")
@@ -144,31 +66,25 @@ def test_administration_is_not_for_clients(lab: Lab, shop: dict[str, Any]) -> No
         client.execute_command("SHUTDOWN")
 
 
-def test_a_reboot_and_a_crash_keep_the_data(lab: Lab, shop: dict[str, Any]) -> None:
+def test_a_reboot_empties_a_lone_node_and_a_crash_does_not(lab: Lab, shop: dict[str, Any]) -> None:
     with lab.through(endpoint_of(shop)) as client:
-        client.set("kept", "yes")
+        client.set("lost", "yes")
     lab.cache.reboot_cache_cluster(CacheClusterId="shop", CacheNodeIdsToReboot=["0001"])
     assert lab.describe("shop")["CacheClusterStatus"] in ("rebooting cluster nodes", "available")
     lab.available("shop")
     with lab.through(endpoint_of(shop)) as client:
-        assert client.get("kept") == "yes"
+        assert client.get("lost") is None
+        client.set("kept", "yes")
         os.kill(client.info("server")["process_id"], signal.SIGKILL)
         eventually(lambda: answers(client))
         assert client.get("kept") == "yes"
     assert endpoint_of(lab.available("shop")) == endpoint_of(shop)
 
 
-def answers(client: redis.Redis) -> bool:
-    try:
-        return bool(client.ping())
-    except (redis.ConnectionError, redis.ResponseError):
-        return False
-
-
 def test_an_encrypted_cache_asks_for_tls_and_the_token(lab: Lab) -> None:
     made = lab.create("safe", Engine="valkey", TransitEncryptionEnabled=True, AuthToken=TOKEN)
     assert made["AuthTokenEnabled"]
-    tls = {"ssl": True, "ssl_ca_certs": lab.aws.status()["ca_bundle"], "ssl_check_hostname": False}
+    tls = lab.tls()
     with lab.through(endpoint_of(made), password=TOKEN, **tls) as client:
         assert client.ping()
     with lab.through(endpoint_of(made), **tls) as client, pytest.raises(redis.AuthenticationError):
@@ -217,7 +133,16 @@ def test_a_replication_group_of_one_node(lab: Lab) -> None:
         ({"CacheClusterId": "shop"}, "CacheClusterAlreadyExists"),
         ({"CacheNodeType": "db.t3.micro"}, "InvalidParameterValue"),
         ({"NumCacheNodes": 2}, "InvalidParameterValue"),
-        ({"Engine": "memcached"}, "InsufficientCacheClusterCapacity"),
+        ({"CacheNodeType": "cache.t3.pico"}, "InvalidParameterValue"),
+        ({"Port": 0}, "InvalidParameterValue"),
+        ({"SnapshotName": "none"}, "SnapshotNotFoundFault"),
+        ({"SnapshotArns": ["arn:aws:s3:::bucket/dump.rdb"]}, "InvalidParameterValue"),
+        ({"PreferredAvailabilityZone": "us-west-2a"}, "InvalidParameterValue"),
+        ({"CacheParameterGroupName": "default.valkey8"}, "InvalidParameterCombination"),
+        ({"CacheParameterGroupName": "none"}, "CacheParameterGroupNotFound"),
+        ({"SnapshotWindow": "5-6"}, "InvalidParameterValue"),
+        ({"PreferredMaintenanceWindow": "someday"}, "InvalidParameterValue"),
+        ({"SnapshotRetentionLimit": 99}, "InvalidParameterValue"),
         ({"Engine": "oracle"}, "InvalidParameterValue"),
         ({"EngineVersion": "3.1"}, "InvalidParameterValue"),
         ({"CacheSubnetGroupName": "none"}, "CacheSubnetGroupNotFoundFault"),
@@ -238,19 +163,6 @@ def test_bad_requests_get_the_codes_of_aws(
     with pytest.raises(ClientError) as caught:
         lab.cache.create_cache_cluster(**{**request, **options})
     assert code_of(caught) == code
-
-
-def test_groups_that_need_more_servers_are_refused(lab: Lab) -> None:
-    for shape in ({"NumCacheClusters": 2}, {"ReplicasPerNodeGroup": 1}, {"NumNodeGroups": 2}):
-        with pytest.raises(ClientError) as caught:
-            lab.cache.create_replication_group(
-                ReplicationGroupId="big",
-                ReplicationGroupDescription="x",
-                CacheNodeType="cache.t3.micro",
-                **shape,
-            )
-        assert code_of(caught) == "InsufficientCacheClusterCapacity"
-    assert lab.cache.describe_replication_groups()["ReplicationGroups"] == []
 
 
 def test_subnet_groups_are_checked_and_kept_while_in_use(lab: Lab, shop: dict[str, Any]) -> None:
@@ -297,3 +209,24 @@ def test_caches_survive_their_server(own_aws: Any, how: str) -> None:
         assert client.get("kept") == "yes"
     engines = {engine["status"] for engine in own_aws.status()["engines"]}
     assert engines <= {"running", "available"}
+
+
+def test_a_server_that_does_not_start_is_seen_and_can_be_deleted(own_aws: Any) -> None:
+    own_aws.state.parent.chmod(0o755)
+    program = own_aws.state.parent / "valkey-server"
+    program.write_text("#!/bin/sh\n[ \"$1\" = --version ] && echo 'v=9.9.9' && exit\nexit 1\n")
+    program.chmod(0o755)
+    own_aws.run("start", LOCALAWS_VALKEY_BIN=str(program))
+    cache = own_aws.client("elasticache")
+    cache.create_cache_cluster(
+        CacheClusterId="never", Engine="valkey", CacheNodeType="cache.t3.micro", NumCacheNodes=1
+    )
+    lab = Lab(own_aws)
+    eventually(lambda: lab.describe("never")["CacheClusterStatus"] == "restore-failed")
+    lab.delete("never")
+    cache.create_replication_group(
+        ReplicationGroupId="never", ReplicationGroupDescription="x", NumCacheClusters=2
+    )
+    eventually(lambda: lab.group("never")["Status"] == "create-failed")
+    lab.delete_group("never")
+    assert cache.describe_cache_clusters()["CacheClusters"] == []

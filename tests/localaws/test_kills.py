@@ -1,4 +1,4 @@
-"""A short run of the schedule of kills; `python -m tests.localaws.kills` makes the long one."""
+"""Short runs of the schedules of kills; `kills` and `kills_services` as commands make the long ones."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import pytest
 
 from tests.localaws.conftest import LocalAws
 from tests.localaws.kills import Schedule
+from tests.localaws.kills_services import ServiceSchedule
 
 SHORT = 12
+SERVICES_SHORT = 8
 
 
 @pytest.mark.slow
@@ -18,4 +20,15 @@ def test_nothing_acknowledged_is_lost_whatever_is_killed(own_aws: LocalAws) -> N
     assert SHORT <= report.kills.total() <= SHORT + 2
     assert report.rows > 100
     assert report.calls > 20
+    assert not report.complaints
+
+
+@pytest.mark.slow
+@pytest.mark.engine
+@pytest.mark.timeout(600)
+def test_nothing_acknowledged_is_lost_in_the_other_services(own_aws: LocalAws) -> None:
+    report = ServiceSchedule(own_aws, seed=7).run(SERVICES_SHORT)
+    assert SERVICES_SHORT <= report.kills.total() <= SERVICES_SHORT + 2
+    assert report.rows > 20
+    assert report.calls > 100
     assert not report.complaints

@@ -32,6 +32,7 @@ def build(aws: Any) -> dict[str, Any]:
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
+    ddb.get_waiter("table_exists").wait(TableName="carts")
     for number in range(5):
         ddb.put_item(TableName="carts", Item={"id": {"S": str(number)}})
     aws.client("s3").create_bucket(Bucket="photos")

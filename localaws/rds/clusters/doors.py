@@ -111,7 +111,7 @@ class ClusterDoors:
             force_tls=True,
             reason=_reason(view, endpoint),
             judge=self._tokens.judge(
-                Audience(place.account_id, place.region, hosts, address.port),
+                Audience(place.account_id, place.region, hosts, address.port, place.id),
                 lambda: self._model.admits_tokens(place),
             ),
         )

@@ -5,7 +5,16 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-SUITES = ("rds", "cloudwatch", "secretsmanager")
+SUITES = (
+    "rds",
+    "cloudwatch",
+    "secretsmanager",
+    "dynamodb",
+    "elasticache",
+    "cloudtrail",
+    "athena",
+    "dms",
+)
 GAP = "gap: "
 """Begins the explanation of what this local AWS lacks: AWS has no such rule."""
 

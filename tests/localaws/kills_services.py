@@ -1,0 +1,209 @@
+"""The schedule of kills in the services beside RDS.
+
+`python -m tests.localaws.kills_services --kills 100 --seed 1`: the long run; `test_kills.py` a short one.
+
+A DynamoDB table under transactions, S3 objects, management calls on a trail, a cache with a replica, a
+migration under changes and a lake are there while the server, the cache's nodes and the databases are
+killed. After each kill order must return, and what was begun must end as promised; in the end all that was
+acknowledged is there, the migration's target is the source, and nothing is left once all is deleted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.localaws.conftest import LocalAws
+from tests.localaws.kills import Report
+from tests.localaws.kills_account import DEADLINE, Lost
+from tests.localaws.kills_checks import Checks, complaints
+from tests.localaws.kills_services_account import TRAIL_BUCKET, ServicesAccount
+from tests.localaws.kills_services_deeds import ServiceDeeds, until
+from tests.localaws.kills_services_load import BUCKET, ORDERS
+from tests.localaws.kills_victims import Killer, Watcher
+
+VICTIMS = [*["server"] * 6, *["starting"] * 2, "keeper", *["valkey"] * 4, "valkeys", "primary", "both"]
+
+
+class ServiceKiller(Killer):
+    """Kills nodes of the cache too."""
+
+    def _nodes(self) -> list[int]:
+        return [int(each["pid"]) for each in self.aws.status()["engines"] if each["kind"] == "valkey"]
+
+    def _valkey(self) -> None:
+        """A node of the cache."""
+        self._hit(self.choice.choice(self._nodes()), "node of the cache")
+
+    def _valkeys(self) -> None:
+        """All nodes of the cache, one soon after the other."""
+        for pid in self._nodes():
+            self._hit(pid, "node of the cache")
+            self._pause(0.2)
+
+    def _both(self) -> None:
+        """A node of the cache, and the server while it deals with that."""
+        self._valkey()
+        self._pause(0.5)
+        self._server()
+
+
+class ServiceSchedule:
+    """One run of the schedule on a localaws of its own."""
+
+    def __init__(self, aws: LocalAws, seed: int) -> None:
+        self.aws = aws
+        self.choice = random.Random(seed)
+        self.report = Report()
+        aws.start()
+        self.killer = ServiceKiller(aws, self.choice)
+        self.watcher = Watcher(self.killer.root)
+        self.watcher.start()
+        self.checks = Checks(aws, self.killer.root)
+        self.account = ServicesAccount(aws)
+        self.deeds = ServiceDeeds(self.account, self.choice)
+
+    def run(self, kills: int, tell: Callable[[str], None] = lambda _: None) -> Report:
+        """Make the schedule and check the account after it."""
+        loads = self.account.loads
+        for load in loads:
+            load.start()
+        self.account.settle()
+        try:
+            while self.killer.kills.total() < kills:
+                seconds = self.step()
+                tell(f"{self.killer.kills.total()}/{kills} {self.killer.doing}: order after {seconds:.1f} s")
+        finally:
+            for load in loads:
+                load.finish()
+        self.deeds.wake()
+        self.account.settle()
+        self._finish()
+        return self.report
+
+    def step(self) -> float:
+        """Start something, kill something after a moment, wait for order and for what was promised."""
+        deed = self.deeds.begin()
+        self.killer.doing = deed.name
+        time.sleep(self.choice.choice([0.0, 0.02, 0.1, 0.5]))
+        self.killer.kill(self.choice.choice(VICTIMS))
+        seconds = self.account.settle()
+        self.report.slowest = max(self.report.slowest, seconds)
+        deed.check()
+        return seconds
+
+    def _finish(self) -> None:
+        report, account = self.report, self.account
+        report.kills = self.killer.kills
+        for load in account.loads:
+            # the target follows the source a moment later
+            deadline = time.monotonic() + DEADLINE
+            while wrong := load.wrong():
+                if time.monotonic() > deadline:
+                    raise Lost(wrong)
+                time.sleep(0.5)
+            report.calls += len(load.acknowledged)
+        report.rows = len(account.loads[-1].acknowledged)
+        self._check_trail()
+        self._delete_all()
+        self.checks.nothing_left()
+        self._check_files()
+        self.watcher.finish()
+        self.aws.run("onprem", "stop", check=False)
+        self.aws.stop()
+        self.checks.no_processes(self.watcher.pids)
+        report.complaints = complaints(self.aws.log())
+
+    def _check_trail(self) -> None:
+        """Each acknowledged call comes to the trail's bucket, once."""
+        caller = self.account.loads[2]
+
+        def delivered() -> bool:
+            found = self._delivered()
+            if len(found) != len(set(found)):
+                raise Lost("a call was delivered twice")
+            return caller.acknowledged <= set(found)
+
+        until(delivered, "acknowledged calls are not delivered to the trail")
+
+    def _delivered(self) -> list[int]:
+        found: list[int] = []
+        s3 = self.account.s3
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=TRAIL_BUCKET):
+            for each in page.get("Contents", []):
+                if "/CloudTrail/" not in each["Key"]:
+                    continue
+                body = s3.get_object(Bucket=TRAIL_BUCKET, Key=each["Key"])["Body"].read()
+                for event in json.loads(gzip.decompress(body) or b'{"Records": []}')["Records"]:
+                    if event["eventName"] == "PutParameter" and "errorCode" not in event:
+                        found.append(int(event["requestParameters"]["name"].rpartition("/")[2]))
+        return found
+
+    def _delete_all(self) -> None:
+        account = self.account
+        account.trail.delete_trail(Name="all")
+        account.cache.delete_replication_group(ReplicationGroupId="sessions")
+        account.scene.delete(account.task)
+        account.scene.dms.delete_replication_instance(ReplicationInstanceArn=account.scene.instance)
+        self.aws.client("rds").delete_db_instance(DBInstanceIdentifier="target", SkipFinalSnapshot=True)
+        # a table with recovery would leave a backup of the system's
+        account.dynamodb.update_continuous_backups(
+            TableName=ORDERS, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
+        )
+        account.dynamodb.delete_table(TableName=ORDERS)
+        for bucket in (BUCKET, TRAIL_BUCKET):
+            for page in account.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+                keys = [{"Key": each["Key"]} for each in page.get("Contents", [])]
+                if keys:
+                    account.s3.delete_objects(Bucket=bucket, Delete={"Objects": keys})
+            account.s3.delete_bucket(Bucket=bucket)
+        until(lambda: self.aws.status()["engines"] == [], "engines are left")
+
+    def _check_files(self) -> None:
+        """No byte of a deleted table, object or query is left."""
+
+        def left() -> list[str]:
+            places = ("objects", "dynamodb", "athena")
+            found = [path for place in places for path in (self.aws.state / place).rglob("*")]
+            # which transactions were begun is not of a table
+            files = [path for path in found if path.is_file() and path.stem != "transactions"]
+            return [str(path.relative_to(self.aws.state)) for path in files]
+
+        deadline = time.monotonic() + DEADLINE
+        while files := left():
+            if time.monotonic() > deadline:
+                raise Lost(f"{len(files)} files are left: {files[:10]}")
+            time.sleep(0.2)
+
+
+def main() -> None:
+    """Run the schedule; exit 1 when something is lost."""
+    parser = argparse.ArgumentParser(prog="python -m tests.localaws.kills_services", description=__doc__)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", action="store_true", help="leave everything there when something is lost")
+    options = parser.parse_args()
+    aws = LocalAws(Path(tempfile.mkdtemp()) / "state")
+    try:
+        print(ServiceSchedule(aws, options.seed).run(options.kills, lambda line: print(line, flush=True)))
+    except Lost as error:
+        if options.keep:
+            sys.exit(f"seed {options.seed}: {error}\nkept in {aws.state}")
+        log = aws.log()[-6000:]
+        aws.remove()
+        sys.exit(f"{log}\nseed {options.seed}: {error}")
+    except BaseException:
+        aws.remove()
+        raise
+    aws.remove()
+
+
+if __name__ == "__main__":
+    main()
