@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import json
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,6 +15,9 @@ A = TypeVar("A")
 
 LONGEST_VALUE = 200_000
 """Characters that a value sent by a notebook may have."""
+
+LONGEST_ANSWER = 20_000
+"""Characters that a structured value (a dict, a list, a number) may have as JSON."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +97,17 @@ def _examined(title: str, points: float, look: Callable[[], object]) -> Finding:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A registered outcome; `values` are the names that the graded cell sends."""
+    """A registered outcome; `values` are the names that the graded cell sends.
+
+    A value is text, unless its name is among `structured`: then it is any JSON value.
+    """
 
     id: str
     title: str
     points: float
     examine: Callable[..., None]
     values: tuple[str, ...]
+    structured: frozenset[str] = frozenset()
 
     def verdict(self, account: object, values: Mapping[str, object]) -> Verdict:
         """Judge the account. Never raises: what cannot be examined earns nothing, and says why."""
@@ -121,11 +129,24 @@ def _problem(outcome: Outcome, values: Mapping[str, object]) -> str:
         return f"{', '.join(unknown)}: not asked for; this check takes {', '.join(outcome.values)}"
     for name in outcome.values:
         value = values.get(name)
-        if not isinstance(value, str) or not value:
+        if name in outcome.structured:
+            if value in (None, "", {}, []):
+                return f"{name} is missing: pass it to check({outcome.id!r}, …)"
+            length, longest = _json_length(value), LONGEST_ANSWER
+        elif not isinstance(value, str) or not value:
             return f"{name} is missing: pass it to check({outcome.id!r}, …) as text"
-        if len(value) > LONGEST_VALUE:
-            return f"{name} is longer than {LONGEST_VALUE:,} characters: send less"
+        else:
+            length, longest = len(value), LONGEST_VALUE
+        if length > longest:
+            return f"{name} is longer than {longest:,} characters: send less"
     return ""
+
+
+def _json_length(value: object) -> int:
+    try:
+        return len(json.dumps(value, ensure_ascii=False))
+    except (TypeError, ValueError, RecursionError):
+        return LONGEST_ANSWER + 1
 
 
 @dataclass
@@ -147,12 +168,16 @@ _registry = Registry()
 def outcome(
     id: str, *, title: str, points: float
 ) -> Callable[[Callable[Concatenate[Sheet, A, ...], None]], Outcome]:
-    """Register the decorated function; its keyword-only arguments are the values that it asks for."""
+    """Register the decorated function; its keyword-only arguments are the values that it asks for.
+
+    An argument that is annotated with anything but `str` takes a structured value.
+    """
 
     def register(function: Callable[Concatenate[Sheet, A, ...], None]) -> Outcome:
         parameters = inspect.signature(function).parameters.values()
-        values = tuple(p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
-        made = Outcome(id, title, points, function, values)
+        asked = [p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+        structured = frozenset(p.name for p in asked if p.annotation not in (str, "str"))
+        made = Outcome(id, title, points, function, tuple(p.name for p in asked), structured)
         _registry.add(made)
         return made
 

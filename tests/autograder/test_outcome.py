@@ -25,6 +25,11 @@ def partial(sheet: Sheet, account: object, *, name: str) -> None:
     sheet.judge("last", 1, lambda: None)
 
 
+@outcome("test-answers", title="Answers", points=1)
+def answers_sent(sheet: Sheet, account: object, *, answers: dict[str, object]) -> None:
+    sheet.judge("three", 1, lambda: answers["a"][2])  # type: ignore[index]
+
+
 def test_a_criterion_that_breaks_costs_its_own_points() -> None:
     verdict = partial.verdict(None, {"name": "all"})
     assert (verdict.earned, verdict.points) == (4, 6)
@@ -55,6 +60,22 @@ def test_values_are_looked_at_first(values: dict[str, object], message: str) -> 
     verdict = partial.verdict(None, values)
     assert (verdict.earned, verdict.points) == (0, 6)
     assert verdict.findings[0].message == message
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ({"a": [1, 2, 3]}, ""),
+        ({}, "answers is missing: pass it to check('test-answers', …)"),
+        (None, "answers is missing: pass it to check('test-answers', …)"),
+        ({"a": "x" * 20_000}, "answers is longer than 20,000 characters: send less"),
+        ([1, 2], "could not be examined: TypeError: list indices must be integers or slices, not str"),
+    ],
+)
+def test_a_value_may_be_structured_up_to_a_size(answers: object, message: str) -> None:
+    verdict = answers_sent.verdict(None, {"answers": answers})
+    assert verdict.findings[0].message == message
+    assert (verdict.earned, verdict.points) == (0 if message else 1, 1)
 
 
 def test_ids_are_found_as_people_write_them() -> None:
