@@ -1,8 +1,8 @@
 """Limits its own process, then becomes the given command: run as a script before any code of a learner.
 
-`python -I -S confine.py ACCOUNT cpu_s=… memory=… file=… files=… processes=… read=… write=… -- command …`;
-sizes in bytes, ACCOUNT is a numeric user id to become (`-` to stay), and any number of folders that
-remain readable or writable besides the system's.
+`python -I -S confine.py ACCOUNT cpu_s=… memory=… file=… files=… processes=… read=… write=… list=… --
+command …`; sizes in bytes, ACCOUNT is a numeric user id to become (`-` to stay), and any number of folders
+that remain readable or writable besides the system's, or whose names can be seen.
 """
 
 import ctypes
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> None:
     """Apply the limits and run the command in this process's place."""
     split = arguments.index("--")
     account, settings, command = arguments[0], arguments[1:split], arguments[split + 1 :]
-    folders: dict[str, list[str]] = {"read": [], "write": []}
+    folders: dict[str, list[str]] = {"read": [], "write": [], "list": []}
     for setting in settings:
         name, _, value = setting.partition("=")
         if name in folders:
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> None:
     if os.geteuid() == 0 and sys.platform == "linux":
         _give_up_rights()
     # from here on this process imports nothing: its own Python may be out of reach
-    landlock.restrict(folders["read"], folders["write"])
+    landlock.restrict(folders["read"], folders["write"], folders["list"])
     if account != "-":
         os.setgroups([])
         os.setgid(int(account))

@@ -17,6 +17,8 @@ from pathlib import Path
 import psutil
 
 CONFINE = Path(__file__).with_name("confine.py")
+HIDDEN = Path(__file__).resolve().parent
+"""The autograder: outcomes, keys and rubrics. Installed beside Python's packages it is left out of them."""
 MARK = "LAB_SANDBOX"
 GRADED_ACCOUNT = 64_999
 """User id for learners' code when the grader is root: its own, so that it owns nothing and nobody."""
@@ -70,6 +72,7 @@ class Sandbox:
         """The beginning of a command line that runs the rest in here, under these limits."""
         chosen = "-" if self.account is None else str(self.account)
         folders = [*(f"read={path}" for path in readable_folders()), f"write={self.folder}"]
+        folders += [f"list={path}" for path in listable_folders()]
         return [
             sys.executable,
             "-I",
@@ -113,7 +116,29 @@ def readable_folders() -> tuple[str, ...]:
     prefixes = {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}
     labkit = importlib.util.find_spec("labkit")
     found = labkit.submodule_search_locations if labkit else None
-    return tuple(sorted({os.path.realpath(path) for path in (*prefixes, *(found or ()))}))
+    folders = sorted({os.path.realpath(path) for path in (*prefixes, *(found or ()))})
+    return tuple(str(part) for folder in folders for part in _without_keys(Path(folder)))
+
+
+@functools.cache
+def listable_folders() -> tuple[str, ...]:
+    """Folders that Python searches and that cannot be given as a whole, since the autograder lies in them."""
+    prefixes = {os.path.realpath(path) for path in (sys.prefix, sys.exec_prefix, sys.base_prefix)}
+    return tuple(
+        str(folder) for folder in HIDDEN.parents if any(folder.is_relative_to(path) for path in prefixes)
+    )
+
+
+def _without_keys(folder: Path) -> Iterator[Path]:
+    """The folder, or what is in it without the autograder: its keys are for no learner's code to read."""
+    if folder not in HIDDEN.parents:
+        yield folder
+        return
+    for child in folder.iterdir():
+        place = child.resolve()
+        if place != HIDDEN and (place == child or place not in HIDDEN.parents):
+            # a link to a folder on the way (lib64 to lib) would open all of it
+            yield from _without_keys(child)
 
 
 @functools.cache

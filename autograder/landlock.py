@@ -60,10 +60,11 @@ def missing() -> str:
     return ""
 
 
-def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
+def restrict(readable: Iterable[str], writable: Iterable[str], listable: Iterable[str] = ()) -> None:
     """Keep this process to the system's own files, `readable` and `writable`; without Landlock do nothing.
 
-    What is readable may be run too. A rule covers everything below its folder.
+    What is readable may be run too; of `listable` only names can be seen. A rule covers everything below
+    its folder.
     """
     if version() == 0:
         return
@@ -75,6 +76,7 @@ def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
     for paths, rights in (
         ((*SYSTEM, *_settings(), *readable), RUN),
         (KERNEL_FILES, READ),
+        (listable, READ_DIR),
         (DEVICES, READ_FILE | WRITE_FILE | TRUNCATE | IOCTL_DEV),
         (writable, ALL & ~DEVICE_FILES),
     ):
@@ -91,7 +93,10 @@ def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
 
 def _settings() -> list[str]:
     """What is for everybody in /etc (a grader who is root could read its passwords too), and name servers."""
-    return [*(str(path) for path in Path("/etc").iterdir() if _is_public(path)), "/etc/resolv.conf"]
+    etc = Path("/etc")
+    # a link to the whole folder would open all of it
+    own = (path for path in etc.iterdir() if not etc.is_relative_to(path.resolve()))
+    return [*(str(path) for path in own if _is_public(path)), "/etc/resolv.conf"]
 
 
 def _is_public(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import psutil
 import pytest
 
 from autograder import landlock
+from autograder.choices import KEYS
 from autograder.isolation import Ended, Limits, Sandbox, run, sandbox
 
 
@@ -210,6 +212,58 @@ def test_an_environment_in_the_course_opens_only_itself(course: Path) -> None:
     )
     assert str(packages / "own.py") in ended.stdout
     assert "PermissionError" in ended.stdout
+
+
+READ_KEY = """
+import sys
+try:
+    print(open(sys.argv[1]).read())
+except PermissionError:
+    print("refused")
+"""
+
+
+@needs_landlock
+def test_keys_are_out_of_reach(box: Sandbox) -> None:
+    key = next(KEYS.glob("*.toml"))
+    command = [sys.executable, "-I", "-c", READ_KEY, str(key)]
+    ended = run(command, box, {}, text="", seconds=20, limits=Limits())
+    assert (ended.output, ended.errors) == ("refused\n", "")
+
+
+BESIDE = READ_KEY.replace("import sys", "import sys, own")
+INSTALLED = """
+import sys
+from autograder.choices import KEYS
+from autograder.isolation import Limits, run, sandbox
+key = str(next(KEYS.glob("*.toml")))
+with sandbox() as box:
+    command = [sys.executable, "-c", sys.argv[1], key]
+    ended = run(command, box, {}, text="", seconds=20, limits=Limits())
+print(key, ended.output, ended.errors)
+"""
+
+
+@needs_landlock
+def test_keys_that_are_installed_beside_the_packages_are_out_of_reach_too(tmp_path: Path) -> None:
+    venv.create(tmp_path / "venv", symlinks=True)
+    paths = {"base": str(tmp_path / "venv"), "platbase": str(tmp_path / "venv")}
+    packages = Path(sysconfig.get_path("purelib", "venv", paths))
+    (packages / "own.py").write_text("")
+    shutil.copytree(ROOT / "autograder", packages / "autograder")
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755)
+    ended = subprocess.run(
+        [tmp_path / "venv/bin/python", "-c", INSTALLED, BESIDE],
+        env={"PYTHONPATH": sysconfig.get_path("purelib")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert str(packages) in ended.stdout
+    assert ended.stdout.split()[1:] == ["refused"], ended.stdout
 
 
 @pytest.mark.parametrize(
