@@ -3,7 +3,8 @@
 AWS: "Amazon Aurora storage and reliability" in the Aurora user guide.
 """
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from labkit.display import View
@@ -15,9 +16,10 @@ COPIES = 6
 _EACH = COPIES // len(ZONES)
 
 
-def quorum(*, write: int = 4, read: int = 3) -> Knobs:
-    """Six copies of each block: lose zones and copies, choose how many must answer."""
-    return Knobs(picture, _controls, zones=(), copies=0, write=write, read=read)
+def quorum(*, zones: Iterable[str] = (), copies: int = 0, write: int = 4, read: int = 3) -> Knobs:
+    """Six copies of each block: lose zones and copies, choose how many must answer; begins as given."""
+    start: dict[str, Any] = {"zones": tuple(zones), "copies": copies, "write": write, "read": read}
+    return Knobs(picture, functools.partial(_controls, **start), **start)
 
 
 def picture(*, zones: tuple[str, ...], copies: int, write: int, read: int) -> View:
@@ -79,12 +81,12 @@ def _zone(number: int, zone: str, lost: int) -> str:
     return "".join(parts)
 
 
-def _controls() -> Mapping[str, Any]:
+def _controls(*, zones: tuple[str, ...], copies: int, write: int, read: int) -> Mapping[str, Any]:
     import ipywidgets
 
     return {
-        "zones": ipywidgets.SelectMultiple(options=ZONES, rows=3, description="zones lost"),
-        "copies": ipywidgets.IntSlider(value=0, max=COPIES, description="more lost"),
-        "write": ipywidgets.IntSlider(value=4, min=1, max=COPIES, description="write needs"),
-        "read": ipywidgets.IntSlider(value=3, min=1, max=COPIES, description="read needs"),
+        "zones": ipywidgets.SelectMultiple(value=zones, options=ZONES, rows=3, description="zones lost"),
+        "copies": ipywidgets.IntSlider(value=copies, max=COPIES, description="more lost"),
+        "write": ipywidgets.IntSlider(value=write, min=1, max=COPIES, description="write needs"),
+        "read": ipywidgets.IntSlider(value=read, min=1, max=COPIES, description="read needs"),
     }

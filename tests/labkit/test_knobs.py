@@ -45,6 +45,12 @@ def test_turning_a_knob_draws_again() -> None:
     assert "writes are acknowledged" in shown.value
 
 
+def test_a_picture_begins_as_asked() -> None:
+    knobs = labkit.quorum(zones="a", copies=1)
+    assert "3 of 6 copies alive" in repr(knobs)
+    assert "3 of 6 copies alive" in knobs.panel().children[1].value
+
+
 def test_a_quorum_that_overlaps_and_one_that_does_not() -> None:
     assert "no: writes wait: 3 < 4" in repr(picture(zones=("b",), copies=1, write=4, read=3))
     assert "yes: reads (and repair) go on" in repr(picture(zones=("b",), copies=1, write=4, read=3))
