@@ -1,4 +1,4 @@
-"""Pictures of what was measured: bars, lines, a heat map and a timeline, as SVG and as text."""
+"""Pictures of what was measured: bars, lines, a heat map, a timeline and a grid, as SVG and as text."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +15,7 @@ _BAR, _NAME, _VALUE = 26.0, 190.0, 110.0
 _PLOT, _FOOT, _AXIS = 240.0, 44.0, 60.0
 _CELL, _SHADES = 26.0, 6
 _LANE = 34.0
+_ROOM, _ROW = 250.0, 30.0
 
 Points = Sequence[tuple[float, float]]
 
@@ -161,6 +162,51 @@ def timeline(
         for start, end, _, words in pieces
     ]
     return _view(title, bottom + 26, parts, text_table([("what", "at", "for", ""), *rows]))
+
+
+def grid(table: Mapping[str, Sequence[int | str]], *, columns: Sequence[str], title: str = "") -> View:
+    """A row of cells for each name: 0, 1 and 2 are an empty, a half and a full circle; text stays text."""
+    if not table or any(len(cells) != len(columns) for cells in table.values()):
+        raise PictureError("grid() needs at least one row, and in each row a cell for every column.")
+    wide = (_WIDTH - _ROOM - _MARGIN) / len(columns)
+    centres = [_ROOM + wide * (number + 0.5) for number in range(len(columns))]
+    parts = [
+        text(x, _HEAD + 16, name, size=12, weight=600, anchor="middle", room=wide - 4)
+        for x, name in zip(centres, columns, strict=True)
+    ]
+    for number, (name, cells) in enumerate(table.items(), start=1):
+        y = _HEAD + number * _ROW
+        parts.append(_rule(_MARGIN, y - 6, _WIDTH - _MARGIN))
+        parts.append(text(_MARGIN, y + 13, name, room=_ROOM - _MARGIN - 8))
+        for x, cell in zip(centres, cells, strict=True):
+            if isinstance(cell, str):
+                parts.append(text(x, y + 13, cell, size=12, anchor="middle", room=wide - 4))
+            else:
+                parts.append(_circle(x, y + 9, cell))
+    words = [("", *columns)]
+    words += [
+        (name, *(cell if isinstance(cell, str) else "○◐●"[cell] for cell in cells))
+        for name, cells in table.items()
+    ]
+    return _view(title, _HEAD + (len(table) + 1) * _ROW, parts, text_table(words))
+
+
+def beside(*views: View) -> View:
+    """The pictures side by side where there is room."""
+    cells = "".join(f'<div style="flex:1 1 320px">{view.html}</div>' for view in views)
+    return View(
+        html=f'<div style="display:flex;flex-wrap:wrap;gap:8px">{cells}</div>',
+        text="\n".join(view.text for view in views),
+    )
+
+
+def _circle(x: float, y: float, share: int) -> str:
+    ring = f'<circle cx="{x:.1f}" cy="{y:g}" r="8" fill="none" stroke="{COLOURS[0]}" stroke-width="1.4"/>'
+    if share == 0:
+        return ring
+    if share > 1:
+        return f'<circle cx="{x:.1f}" cy="{y:g}" r="8" fill="{COLOURS[0]}"/>'
+    return f'{ring}<path d="M{x:.1f} {y - 8:g}A8 8 0 0 0 {x:.1f} {y + 8:g}Z" fill="{COLOURS[0]}"/>'
 
 
 def _piece(

@@ -58,3 +58,21 @@ def test_nothing_is_not_drawn(draw: object) -> None:
     assert callable(draw)
     with pytest.raises(PictureError):
         draw({})
+
+
+def test_a_grid_has_a_cell_for_every_column() -> None:
+    view = plot.grid(
+        {"joins": [2, 0], "ms": ["1.5", "–"], "keys": [1, 2]}, columns=["SQL", "<key>"], title="t"
+    )
+    assert {"SQL", "<key>", "joins", "1.5", "–", "t"} <= set(words(view))
+    assert view.html.count("<circle") == 4
+    assert repr(view).splitlines()[2].split() == ["joins", "●", "○"]
+    assert repr(view).splitlines()[4].split() == ["keys", "◐", "●"]
+    with pytest.raises(PictureError, match="a cell for every column"):
+        plot.grid({"joins": [2]}, columns=["SQL", "key"])
+
+
+def test_pictures_beside_each_other_keep_their_words() -> None:
+    both = plot.beside(plot.bars({"a": 1}, title="left"), plot.bars({"b": 2}, title="right"))
+    assert {"left", "right", "a", "b"} <= set(words(both))
+    assert repr(both).splitlines()[0] == "left"
