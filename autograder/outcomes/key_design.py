@@ -16,7 +16,7 @@ from autograder.outcome import Sheet, outcome
 from autograder.recorder import Job, Report, Script
 
 FILE = "black_friday.py"
-USERS, EVENTS, SESSIONS = 8, 40, 6
+USERS, EVENTS, SESSIONS = 6, 30, 6
 REQUESTS = 2
 SLACK = 2
 """Items that a request may read beyond the answer: a header, say."""
@@ -82,7 +82,7 @@ def key_design(sheet: Sheet, account: Account, *, tables: str, adapter: str) -> 
 
 
 def new_world() -> World:
-    """Eight users on one Friday; two events of a user fall into the same second."""
+    """A few users on one Friday; two events of a user fall into the same second."""
     start = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=20)
     first, mark = 1_000_000 + secrets.randbelow(1_000_000), secrets.token_hex(4)
     sessions, lines, events = [], [], []

@@ -1,0 +1,452 @@
+"""DynamoDB's outcomes against an account: right files, usual mistakes with their messages, other ways."""
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from autograder.grading import GradingAccount
+from autograder.outcome import Verdict
+
+pytestmark = pytest.mark.slow
+
+HEAD = "import boto3\nfrom boto3.dynamodb.conditions import Attr, Key\n"
+STORE = HEAD + textwrap.dedent(
+    """
+    table = boto3.resource("dynamodb").Table("carts")
+
+    def create(cart):
+        table.put_item(Item=cart, ConditionExpression=Attr("cart_id").not_exists())
+
+    def read(cart_id):
+        return table.get_item(Key={"cart_id": cart_id}, ConsistentRead=True).get("Item")
+
+    def save(cart):
+        version = cart["version"]
+        table.put_item(Item=cart | {"version": version + 1}, ConditionExpression=Attr("version").eq(version))
+
+    def delete(cart_id):
+        table.delete_item(Key={"cart_id": cart_id})
+    """
+)
+OTHER_STORE = HEAD + textwrap.dedent(
+    """
+    class Stale(Exception):
+        pass
+
+    client = boto3.client("dynamodb")
+    table = boto3.resource("dynamodb").Table("single")
+
+    def key(cart_id):
+        return {"pk": "CART#" + cart_id, "sk": "CART"}
+
+    def create(cart):
+        item = key(cart["cart_id"]) | {"version": 1, "owner": cart["user_id"], "lines": cart["items"]}
+        try:
+            table.put_item(Item=item, ConditionExpression="attribute_not_exists(pk)")
+        except client.exceptions.ConditionalCheckFailedException:
+            raise Stale("there is one") from None
+
+    def read(cart_id):
+        found = table.query(
+            KeyConditionExpression=Key("pk").eq("CART#" + cart_id) & Key("sk").eq("CART"), ConsistentRead=True
+        )["Items"]
+        if not found:
+            return None
+        item = found[0]
+        return {"cart_id": cart_id, "version": item["version"], "items": item["lines"]}
+
+    def save(cart):
+        try:
+            table.update_item(
+                Key=key(cart["cart_id"]),
+                UpdateExpression="SET #l = :l ADD version :one",
+                ConditionExpression="version = :v",
+                ExpressionAttributeNames={"#l": "lines"},
+                ExpressionAttributeValues={":l": cart["items"], ":one": 1, ":v": cart["version"]},
+            )
+        except client.exceptions.ConditionalCheckFailedException:
+            raise Stale(cart["version"]) from None
+
+    def delete(cart_id):
+        table.delete_item(Key=key(cart_id))
+    """
+)
+DESIGN = HEAD + textwrap.dedent(
+    """
+    from datetime import UTC, datetime, timedelta
+    resource = boto3.resource("dynamodb")
+    sessions, lines, events = (resource.Table(name) for name in ("my-sessions", "my-carts", "my-events"))
+
+    def put_session(session):
+        seen = datetime.fromisoformat(session["last_seen_at"])
+        sessions.put_item(Item=session | {"ends": int((seen + timedelta(minutes=30)).timestamp())})
+
+    def session(session_id):
+        item = sessions.get_item(Key={"session_id": session_id}).get("Item")
+        return item if item and item["ends"] > datetime.now(UTC).timestamp() else None
+
+    def sessions_of(user_id):
+        return sessions.query(
+            IndexName="by-user", KeyConditionExpression=Key("user_id").eq(user_id), ScanIndexForward=False
+        )["Items"]
+
+    def put_cart_line(user_id, product_id, quantity):
+        lines.put_item(Item={"user_id": user_id, "product_id": product_id, "quantity": quantity})
+
+    def cart(user_id):
+        return lines.query(KeyConditionExpression=Key("user_id").eq(user_id), ConsistentRead=True)["Items"]
+
+    def put_event(event):
+        item = {name: value for name, value in event.items() if value is not None}
+        events.put_item(Item=item | {"moment": event["occurred_at"] + "#" + event["event_id"]})
+
+    def last_events(user_id, count):
+        return events.query(
+            KeyConditionExpression=Key("user_id").eq(user_id), ScanIndexForward=False, Limit=count
+        )["Items"]
+
+    def events_between(user_id, start, end):
+        then = Key("user_id").eq(user_id) & Key("moment").between(start, end + "~")
+        return events.query(KeyConditionExpression=then)["Items"]
+
+    def last_views(product_id, count):
+        return events.query(
+            IndexName="by-product", KeyConditionExpression=Key("product_id").eq(product_id),
+            ScanIndexForward=False, Limit=count,
+        )["Items"]
+    """
+)
+TABLES = "my-sessions, my-carts, my-events"
+
+
+class Shop:
+    """Tables of a learner in an account of its own."""
+
+    def __init__(self, account: GradingAccount, env: dict[str, str]) -> None:
+        self.account = account
+        session = boto3.Session(
+            env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1"
+        )
+        self.client: Any = session.client("dynamodb", endpoint_url=env["AWS_ENDPOINT_URL"])
+        self.table("carts", {"cart_id": "S"})
+        self.table("single", {"pk": "S", "sk": "S"})
+        self.table("my-sessions", {"session_id": "S"}, {"by-user": {"user_id": "N", "started_at": "S"}})
+        self.table("my-carts", {"user_id": "N", "product_id": "N"})
+        self.table(
+            "my-events", {"user_id": "N", "moment": "S"}, {"by-product": {"product_id": "N", "moment": "S"}}
+        )
+        self.table(
+            "by-second",
+            {"user_id": "N", "occurred_at": "S"},
+            {"by-product": {"product_id": "N", "moment": "S"}},
+        )
+        self.table("by-day", {"day": "S", "moment": "S"}, {"by-product": {"product_id": "N", "moment": "S"}})
+        self.expire("my-sessions", "ends")
+
+    def table(
+        self, name: str, keys: dict[str, str], indexes: dict[str, dict[str, str]] | None = None
+    ) -> None:
+        wanted = {
+            attribute: kind for each in (keys, *(indexes or {}).values()) for attribute, kind in each.items()
+        }
+        more = {}
+        if indexes:
+            more["GlobalSecondaryIndexes"] = [
+                {"IndexName": index, "KeySchema": schema(each), "Projection": {"ProjectionType": "ALL"}}
+                for index, each in indexes.items()
+            ]
+        self.client.create_table(
+            TableName=name,
+            KeySchema=schema(keys),
+            AttributeDefinitions=[{"AttributeName": a, "AttributeType": kind} for a, kind in wanted.items()],
+            BillingMode="PAY_PER_REQUEST",
+            **more,
+        )
+        self.client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
+
+    def expire(self, name: str, attribute: str) -> None:
+        self.client.update_time_to_live(
+            TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute}
+        )
+
+    def judge(self, outcome: str, **values: object) -> Verdict:
+        return self.account.judge(outcome, values)
+
+
+def schema(keys: dict[str, str]) -> list[dict[str, str]]:
+    return [
+        {"AttributeName": name, "KeyType": kind} for name, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+    ]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    with GradingAccount() as account:
+        yield Shop(account, account.environment(tmp_path_factory.mktemp("learner")))
+
+
+def lost(verdict: Verdict) -> dict[str, str]:
+    return {finding.title: finding.message for finding in verdict.findings if finding.message}
+
+
+def changed(text: str, old: str, new: str) -> str:
+    assert text.count(old) == 1
+    return text.replace(old, new)
+
+
+def examiners(shop: Shop) -> list[str]:
+    return [name for name in shop.client.list_tables()["TableNames"] if name.startswith("examiner-")]
+
+
+@pytest.mark.parametrize(("table", "store"), [("carts", STORE), ("single", OTHER_STORE)])
+def test_a_store_that_loses_no_change(shop: Shop, table: str, store: str) -> None:
+    verdict = shop.judge("lab-6.4", table=table, store=store)
+    assert lost(verdict) == {}
+    assert verdict.earned == verdict.points == 6
+    # the learner's own table was not touched, and the copy is gone
+    assert shop.client.scan(TableName=table)["Count"] == 0
+    assert examiners(shop) == []
+
+
+CHECK_THEN_PUT = """current = read(cart["cart_id"])
+    if current["version"] != version:
+        raise ValueError("stale")
+    table.put_item(Item=cart | {"version": version + 1})"""
+PUT = 'table.put_item(Item=cart | {"version": version + 1}, ConditionExpression=Attr("version").eq(version))'
+SWALLOW = f"""try:
+        {PUT}
+    except Exception:
+        pass"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "title", "message"),
+    [
+        (
+            ', ConditionExpression=Attr("version").eq(version)',
+            "",
+            "A stale version",
+            "read at version 1 replaced version 2",
+        ),
+        (PUT, CHECK_THEN_PUT, "Also when", "a comparison in Python leaves a gap"),
+        (PUT, SWALLOW, "A stale version", "save() kept the newer cart but said nothing"),
+        ('"version": version + 1', '"version": version', "save() stores", "the version is still 1"),
+        (
+            ', ConditionExpression=Attr("cart_id").not_exists()',
+            "",
+            "create() adds",
+            "replaced a cart that was there",
+        ),
+        (", ConsistentRead=True", "", "read() sees", "ConsistentRead=True"),
+        (
+            'table.get_item(Key={"cart_id": cart_id}, ConsistentRead=True).get("Item")',
+            'next((i for i in table.scan(ConsistentRead=True)["Items"] if i["cart_id"] == cart_id), None)',
+            "read() sees",
+            "scans the whole table",
+        ),
+        ('table.delete_item(Key={"cart_id": cart_id})', "pass", "read() sees", "still in the table"),
+        (
+            'Table("carts")',
+            'Table("baskets")',
+            "create() adds",
+            "'baskets' is not among the tables handed in",
+        ),
+        ("def create(cart):", "def create(cart)", "create() adds", "cannot be loaded: SyntaxError"),
+    ],
+)
+def test_mistakes_of_a_store(shop: Shop, old: str, new: str, title: str, message: str) -> None:
+    verdict = shop.judge("lab-6.4", table="carts", store=changed(STORE, old, new))
+    found = next(text for name, text in lost(verdict).items() if name.startswith(title))
+    assert message in found
+    assert verdict.earned < verdict.points
+
+
+def test_a_store_without_a_table(shop: Shop) -> None:
+    verdict = shop.judge("lab-6.4", table="nothing", store=STORE)
+    assert verdict.earned == 0
+    assert "there is no table 'nothing'" in lost(verdict)["The table is there"]
+
+
+def test_three_tables_answer_as_well_as_one(shop: Shop) -> None:
+    verdict = shop.judge("key-design", tables=TABLES, adapter=DESIGN)
+    assert lost(verdict) == {}
+    assert verdict.earned == verdict.points == 10
+    assert examiners(shop) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "title", "message"),
+    [
+        (
+            'lines.query(KeyConditionExpression=Key("user_id").eq(user_id), ConsistentRead=True)["Items"]',
+            'lines.scan(FilterExpression=Attr("user_id").eq(user_id))["Items"]',
+            "cart:",
+            "cart() scans",
+        ),
+        (
+            'Key("user_id").eq(user_id) & Key("moment").between(start, end + "~")\n'
+            '    return events.query(KeyConditionExpression=then)["Items"]',
+            'Key("user_id").eq(user_id)\n    found = events.query(KeyConditionExpression=then)["Items"]\n'
+            '    return [e for e in found if start <= e["occurred_at"] <= end]',
+            "events_between:",
+            "reads 30 items to answer with 8, and filters in Python",
+        ),
+        (
+            'Key("user_id").eq(user_id) & Key("moment").between(start, end + "~")\n'
+            "    return events.query(KeyConditionExpression=then)",
+            'Key("user_id").eq(user_id)\n    return events.query(KeyConditionExpression=then, '
+            'FilterExpression=Attr("occurred_at").between(start, end))',
+            "events_between:",
+            "filters by FilterExpression",
+        ),
+        (
+            'Key("user_id").eq(user_id), ScanIndexForward=False, Limit=count\n    )["Items"]',
+            'Key("user_id").eq(user_id), ScanIndexForward=False\n    )["Items"][:count]',
+            "last_events:",
+            "reads 30 items to answer with 20",
+        ),
+        (
+            'KeyConditionExpression=Key("user_id").eq(user_id), ScanIndexForward=False\n    )["Items"]',
+            'KeyConditionExpression=Key("user_id").eq(user_id)\n    )["Items"]',
+            "sessions_of:",
+            "in another order",
+        ),
+        (
+            'KeyConditionExpression=Key("user_id").eq(user_id), ScanIndexForward=False\n    )["Items"]',
+            'KeyConditionExpression=Key("user_id").eq(user_id), ScanIndexForward=False\n    )["Items"]\n'
+            '    return [sessions.get_item(Key={"session_id": s["session_id"]})["Item"] for s in found]',
+            "sessions_of:",
+            "makes 7 requests",
+        ),
+        (
+            "{name: value for name, value in event.items() if value is not None}",
+            "event",
+            "Nothing is lost",
+            "cannot be NULL; leave it out",
+        ),
+        (
+            'lines.put_item(Item={"user_id": user_id, "product_id": product_id, "quantity": quantity})',
+            "kept.append({'user_id': user_id, 'product_id': product_id, 'quantity': quantity})",
+            "cart:",
+            "cart() answered without asking a table",
+        ),
+    ],
+)
+def test_mistakes_of_a_design(shop: Shop, old: str, new: str, title: str, message: str) -> None:
+    adapter = changed(DESIGN, old, new)
+    if "in found]" in new and "get_item" in new:
+        adapter = adapter.replace("return sessions.query(", "found = sessions.query(")
+    if "kept.append" in new:
+        query = 'lines.query(KeyConditionExpression=Key("user_id").eq(user_id), ConsistentRead=True)["Items"]'
+        adapter = "kept = []\n" + changed(adapter, query, '[k for k in kept if k["user_id"] == user_id]')
+    verdict = shop.judge("key-design", tables=TABLES, adapter=adapter)
+    found = next(text for name, text in lost(verdict).items() if name.startswith(title))
+    assert message in found
+    assert verdict.earned < verdict.points
+
+
+def test_a_sort_key_of_seconds_loses_an_event(shop: Shop) -> None:
+    adapter = changed(DESIGN, '"my-events"', '"by-second"').replace('Key("moment")', 'Key("occurred_at")')
+    verdict = shop.judge("key-design", tables="my-sessions,my-carts,by-second", adapter=adapter)
+    events = next(text for name, text in lost(verdict).items() if name.startswith("last_events"))
+    assert "returned others than asked for" in events or "what has the same key replaces" in events
+
+
+def test_a_day_as_partition_key_takes_everything(shop: Shop) -> None:
+    adapter = changed(DESIGN, '"my-events"', '"by-day"').replace(
+        'Item=item | {"moment"', 'Item=item | {"day": "black-friday", "moment"'
+    )
+    verdict = shop.judge("key-design", tables="my-sessions,my-carts,by-day", adapter=adapter)
+    message = next(text for name, text in lost(verdict).items() if name.startswith("Nothing is lost"))
+    assert "180 of the 180 items of by-day have day='black-friday'" in message
+
+
+def test_a_design_without_tables(shop: Shop) -> None:
+    verdict = shop.judge("key-design", tables="nothing", adapter=DESIGN)
+    assert verdict.earned == 0
+    assert set(lost(verdict).values()) == {"there is no table 'nothing' in us-east-1: create it first"}
+
+
+def test_sessions_that_end(shop: Shop) -> None:
+    verdict = shop.judge("ttl", tables=TABLES, adapter=DESIGN)
+    assert lost(verdict) == {}
+    assert verdict.earned == verdict.points == 3
+    assert examiners(shop) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "timedelta(minutes=30)).timestamp())",
+            "timedelta(minutes=30)).timestamp() * 1000)",
+            "is in milliseconds",
+        ),
+        (
+            "int((seen + timedelta(minutes=30)).timestamp())",
+            "(seen + timedelta(minutes=30)).isoformat()",
+            "is stored as text",
+        ),
+        ('"ends": int', '"end": int', "writes no 'ends'"),
+        (
+            "(seen + timedelta(minutes=30)).timestamp()",
+            "(datetime.now(UTC) + timedelta(minutes=30)).timestamp()",
+            "after the half hour",
+        ),
+    ],
+)
+def test_moments_that_never_come(shop: Shop, old: str, new: str, message: str) -> None:
+    verdict = shop.judge("ttl", tables=TABLES, adapter=changed(DESIGN, old, new))
+    assert message in lost(verdict)["A session that has expired is deleted"]
+    assert verdict.earned <= 1
+
+
+def test_an_expired_session_that_is_still_handed_out(shop: Shop) -> None:
+    adapter = changed(
+        DESIGN, 'item if item and item["ends"] > datetime.now(UTC).timestamp() else None', "item"
+    )
+    verdict = shop.judge("ttl", tables=TABLES, adapter=adapter)
+    assert (
+        "compare the moment yourself"
+        in lost(verdict)["An expired one is not handed out before it is deleted"]
+    )
+    assert verdict.earned == 2
+
+
+def test_time_to_live_that_is_off(shop: Shop) -> None:
+    adapter = DESIGN.replace('"my-sessions"', '"off"')
+    shop.table("off", {"session_id": "S"}, {"by-user": {"user_id": "N", "started_at": "S"}})
+    verdict = shop.judge("ttl", tables=TABLES.replace("my-sessions", "off"), adapter=adapter)
+    assert verdict.earned == 0
+    assert "time to live is off for off" in lost(verdict)["A session that has expired is deleted"]
+
+
+RIGHT = {"carts_read": 240, "carts_written": 150, "history": 60.0, "checkout": 120, "moved": 80}
+
+
+def test_five_right_numbers(shop: Shop) -> None:
+    verdict = shop.judge("capacity", answers=RIGHT)
+    assert lost(verdict) == {}
+    assert verdict.earned == verdict.points == 5
+
+
+def test_numbers_that_overlook_something(shop: Shop) -> None:
+    wrong = {"carts_read": 195, "carts_written": 50, "history": 1200, "checkout": 60, "moved": 40}
+    verdict = shop.judge("capacity", answers=wrong)
+    assert verdict.earned == 0
+    messages = list(lost(verdict).values())
+    assert ["rounded up" in messages[0], "1 KB" in messages[1], "rounds once" in messages[2]] == [True] * 3
+    assert ["twice" in messages[3], "index writes too" in messages[4]] == [True] * 2
+    assert not any(str(int(right)) in text for right, text in zip(RIGHT.values(), messages, strict=True))
+
+
+def test_numbers_that_are_none(shop: Shop) -> None:
+    verdict = shop.judge("capacity", answers={"carts_read": None, "carts_written": "150", "history": 7})
+    messages = list(lost(verdict).values())
+    assert messages[0] == "no answer yet: put a number under 'carts_read'"
+    assert messages[1] == "'150' is not a number"
+    assert "7 is not it" in messages[2]
+    assert lost(shop.judge("capacity", answers="nothing")) != {}
