@@ -15,33 +15,40 @@ _BAR, _NAME, _VALUE = 26.0, 190.0, 110.0
 _PLOT, _FOOT, _AXIS = 240.0, 44.0, 60.0
 _CELL, _SHADES = 26.0, 6
 _LANE = 34.0
-_ROOM, _ROW = 250.0, 30.0
+_ROOM, _ROW = 236.0, 30.0
 
 Points = Sequence[tuple[float, float]]
 
 
-def bars(values: Mapping[str, float], unit: str = "", *, title: str = "", log: bool = False) -> View:
+def bars(
+    values: Mapping[str, float],
+    unit: str = "",
+    *,
+    title: str = "",
+    log: bool = False,
+    width: float = _WIDTH,
+) -> View:
     """One bar for each name, in the order given; `log` draws each tenfold equally far apart."""
     named = {str(name): float(value) for name, value in values.items()}
     if not named or (log and min(named.values()) <= 0):
         raise PictureError("bars() needs at least one value, and with log=True only values above 0.")
     shares = _logarithms(named) if log else _shares(named)
-    room = _WIDTH - _NAME - _VALUE - 2 * _MARGIN
+    room = width - _NAME - _VALUE - 2 * _MARGIN
     parts = []
     for row, (name, value) in enumerate(named.items()):
         y = _HEAD + row * _BAR
-        width = max(2.0, room * shares[name])
+        long = max(2.0, room * shares[name])
         parts.append(text(_MARGIN + _NAME - 8, y + 17, name, anchor="end", room=_NAME - 8))
         parts.append(
-            f'<rect x="{_MARGIN + _NAME:g}" y="{y + 3:g}" width="{width:.1f}" height="19" rx="3" '
+            f'<rect x="{_MARGIN + _NAME:g}" y="{y + 3:g}" width="{long:.1f}" height="19" rx="3" '
             f'fill="{COLOURS[row % len(COLOURS)]}"/>'
         )
-        parts.append(text(_MARGIN + _NAME + width + 8, y + 17, amount(value, unit)))
+        parts.append(text(_MARGIN + _NAME + long + 8, y + 17, amount(value, unit)))
     rows = [
         (name, "█" * max(1, round(24 * shares[name])), amount(value, unit)) for name, value in named.items()
     ]
     scaled = f"{title} (each tenfold equally wide)" if log and title else title
-    return _view(scaled, _HEAD + len(named) * _BAR + 12, parts, text_table(rows))
+    return _view(scaled, _HEAD + len(named) * _BAR + 12, parts, text_table(rows), width)
 
 
 def lines(
@@ -171,13 +178,13 @@ def grid(table: Mapping[str, Sequence[int | str]], *, columns: Sequence[str], ti
     wide = (_WIDTH - _ROOM - _MARGIN) / len(columns)
     centres = [_ROOM + wide * (number + 0.5) for number in range(len(columns))]
     parts = [
-        text(x, _HEAD + 16, name, size=12, weight=600, anchor="middle", room=wide - 4)
+        text(x, _HEAD + 16, name, size=11, weight=600, anchor="middle", room=wide)
         for x, name in zip(centres, columns, strict=True)
     ]
     for number, (name, cells) in enumerate(table.items(), start=1):
         y = _HEAD + number * _ROW
         parts.append(_rule(_MARGIN, y - 6, _WIDTH - _MARGIN))
-        parts.append(text(_MARGIN, y + 13, name, room=_ROOM - _MARGIN - 8))
+        parts.append(text(_MARGIN, y + 13, name, room=_ROOM - _MARGIN))
         for x, cell in zip(centres, cells, strict=True):
             if isinstance(cell, str):
                 parts.append(text(x, y + 13, cell, size=12, anchor="middle", room=wide - 4))
@@ -193,7 +200,7 @@ def grid(table: Mapping[str, Sequence[int | str]], *, columns: Sequence[str], ti
 
 def beside(*views: View) -> View:
     """The pictures side by side where there is room."""
-    cells = "".join(f'<div style="flex:1 1 320px">{view.html}</div>' for view in views)
+    cells = "".join(f'<div style="flex:0 1 auto">{view.html}</div>' for view in views)
     return View(
         html=f'<div style="display:flex;flex-wrap:wrap;gap:8px">{cells}</div>',
         text="\n".join(view.text for view in views),
@@ -266,7 +273,7 @@ def _span(points: Points, x: str, y: str) -> str:
     return f"{amount(first, x)}: {amount(low, y)} → {amount(last, x)}: {amount(high, y)}"
 
 
-def _view(title: str, height: float, parts: Sequence[str], words: str) -> View:
-    body = text(_MARGIN, 22, title, size=14, weight=600, room=_WIDTH - 2 * _MARGIN) + "".join(parts)
+def _view(title: str, height: float, parts: Sequence[str], words: str, width: float = _WIDTH) -> View:
+    body = text(_MARGIN, 22, title, size=14, weight=600, room=width - 2 * _MARGIN) + "".join(parts)
     said = f"{title}\n{words}" if title else words
-    return View(html=document(_WIDTH, height, body, title=title or "picture", description=said), text=said)
+    return View(html=document(width, height, body, title=title or "picture", description=said), text=said)

@@ -73,6 +73,7 @@ def test_a_grid_has_a_cell_for_every_column() -> None:
 
 
 def test_pictures_beside_each_other_keep_their_words() -> None:
-    both = plot.beside(plot.bars({"a": 1}, title="left"), plot.bars({"b": 2}, title="right"))
+    both = plot.beside(plot.bars({"a": 1}, title="left", width=400), plot.bars({"b": 2}, title="right"))
     assert {"left", "right", "a", "b"} <= set(words(both))
+    assert 'viewBox="0 0 400 ' in both.html
     assert repr(both).splitlines()[0] == "left"
