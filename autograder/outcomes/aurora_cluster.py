@@ -166,8 +166,9 @@ def keeps_orders(cluster: Cluster, run: Any, times: list[datetime]) -> None:
             f"{len(missing)} of {len(orders)} promised orders are not in the table (order {min(missing)}): "
             "an order counts when its commit has returned, not when it is sent"
         )
-    times += sorted(found.values())
-    _require_failover(cluster, times)
+    span = sorted(found.values())
+    _require_failover(cluster, span)
+    times += span
 
 
 def promised(run: Any) -> list[int]:

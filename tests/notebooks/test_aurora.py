@@ -1,4 +1,4 @@
-"""The Aurora notebook, executed both ways: the source earns everything, twice; the release nothing, and why."""
+"""The Aurora notebook, executed both ways: the source earns everything, the release nothing, and why."""
 
 from pathlib import Path
 
