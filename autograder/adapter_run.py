@@ -19,13 +19,13 @@ DRIVER = Path(__file__).with_name("adapter_driver.py").read_text(encoding="utf-8
 LIMITS = isolation.Limits()
 RUN_S = 45.0
 MOST_TABLES = 5
-POLL = {"Delay": 1, "MaxAttempts": 120}
+POLL_S, POLL_AWS_S = 0.1, 1.0
 
 
 def describe(account: Account, name: str) -> dict[str, Any]:
     """The table; Mistake when there is none or it is not active."""
     try:
-        found: dict[str, Any] = account.client("dynamodb").describe_table(TableName=name)["Table"]
+        found: dict[str, Any] = account.dynamodb.describe_table(TableName=name)["Table"]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             where = account.session.region_name
@@ -47,15 +47,16 @@ def named(text: str) -> list[str]:
 @contextlib.contextmanager
 def copies(account: Account, described: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
     """Empty tables with the same keys and indexes, on demand; by the names of those that they stand for."""
-    client, mark = account.client("dynamodb"), secrets.token_hex(4)
+    client, mark = account.dynamodb, secrets.token_hex(4)
     made: dict[str, str] = {}
+    poll = {"Delay": POLL_S if account.endpoint_url else POLL_AWS_S, "MaxAttempts": 300}
     try:
         for number, table in enumerate(described):
             name = f"{PREFIX}{mark}-{number}"
             client.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **_shape(table))
             made[table["TableName"]] = name
         for name in made.values():
-            client.get_waiter("table_exists").wait(TableName=name, WaiterConfig=POLL)
+            client.get_waiter("table_exists").wait(TableName=name, WaiterConfig=poll)
         yield made
     finally:
         for name in made.values():
@@ -101,7 +102,7 @@ def run(account: Account, file: str, text: str, tables: Mapping[str, str], scrip
 
 def every_item(account: Account, table: str) -> list[dict[str, Any]]:
     """All items of a table, as the examiner sees them."""
-    pages = account.client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    pages = account.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     return [item for page in pages for item in page["Items"]]
 
 

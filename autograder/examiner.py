@@ -47,6 +47,11 @@ class Account:
         """The EC2 client."""
         return self.client("ec2")
 
+    @cached_property
+    def dynamodb(self) -> Any:
+        """The DynamoDB client."""
+        return self.client("dynamodb")
+
     def database(self, identifier: str) -> dict[str, Any]:
         """The DB instance; Mistake when there is none or it has no endpoint."""
         try:

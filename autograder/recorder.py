@@ -81,7 +81,7 @@ class Recorder:
 
     def __init__(self, account: Account, tables: Mapping[str, str], script: Script) -> None:
         self._account = account
-        self._url = account.client("dynamodb").meta.endpoint_url
+        self._url = account.dynamodb.meta.endpoint_url
         self._tables = dict(tables)
         self._back = {real: name for name, real in self._tables.items()}
         self._script = script
@@ -116,6 +116,7 @@ class Recorder:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        self._http.close()
 
     def answer(self, path: str, target: str, body: bytes) -> tuple[int, bytes]:
         """The answer to a request: a job, or DynamoDB's."""

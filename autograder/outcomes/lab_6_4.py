@@ -52,7 +52,7 @@ def story(account: Account, copy: str, steps: Steps) -> Script:
         item = look()
         if item is not None and "version" in item:
             later = {"N": str(int(item["version"].get("N", 0)) + 1)}
-            account.client("dynamodb").put_item(
+            account.dynamodb.put_item(
                 TableName=copy, Item=item | {"version": later, "saved_by": {"S": RIVAL}}
             )
 

@@ -80,7 +80,7 @@ def observe(account: Account, tables: str, adapter: str, scene: Scene) -> None:
 
 def attribute_of(account: Account, table: str) -> str:
     """The attribute that the learner's own table expires by; Mistake when there is none."""
-    found = account.client("dynamodb").describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    found = account.dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
     if found["TimeToLiveStatus"] not in ("ENABLED", "ENABLING"):
         raise Mistake(
             f"time to live is off for {table}, where the sessions are: update_time_to_live with the "
@@ -106,7 +106,7 @@ def _wait(account: Account, copy: str, scene: Scene) -> None:
         # AWS takes up to a few days to delete: there the attribute's value has to do
         scene.old_left, scene.new_left = False, True
         return
-    client = account.client("dynamodb")
+    client = account.dynamodb
     try:
         client.update_time_to_live(
             TableName=copy, TimeToLiveSpecification={"Enabled": True, "AttributeName": scene.attribute}

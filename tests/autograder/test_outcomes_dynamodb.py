@@ -7,8 +7,9 @@ from typing import Any
 import boto3
 import pytest
 
+from autograder.examiner import Account
 from autograder.grading import GradingAccount
-from autograder.outcome import Verdict
+from autograder.outcome import Verdict, find_outcome
 
 pytestmark = pytest.mark.slow
 
@@ -125,12 +126,13 @@ TABLES = "my-sessions, my-carts, my-events"
 class Shop:
     """Tables of a learner in an account of its own."""
 
-    def __init__(self, account: GradingAccount, env: dict[str, str]) -> None:
-        self.account = account
+    def __init__(self, env: dict[str, str]) -> None:
         session = boto3.Session(
             env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1"
         )
-        self.client: Any = session.client("dynamodb", endpoint_url=env["AWS_ENDPOINT_URL"])
+        # not through a process of its own for each verdict: the notebook's test does that
+        self.account = Account(session, env["AWS_ENDPOINT_URL"], env)
+        self.client: Any = self.account.dynamodb
         self.table("carts", {"cart_id": "S"})
         self.table("single", {"pk": "S", "sk": "S"})
         self.table("my-sessions", {"session_id": "S"}, {"by-user": {"user_id": "N", "started_at": "S"}})
@@ -173,7 +175,7 @@ class Shop:
         )
 
     def judge(self, outcome: str, **values: object) -> Verdict:
-        return self.account.judge(outcome, values)
+        return find_outcome(outcome).verdict(self.account, values)
 
 
 def schema(keys: dict[str, str]) -> list[dict[str, str]]:
@@ -185,7 +187,7 @@ def schema(keys: dict[str, str]) -> list[dict[str, str]]:
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with GradingAccount() as account:
-        yield Shop(account, account.environment(tmp_path_factory.mktemp("learner")))
+        yield Shop(account.environment(tmp_path_factory.mktemp("learner")))
 
 
 def lost(verdict: Verdict) -> dict[str, str]:
@@ -197,8 +199,11 @@ def changed(text: str, old: str, new: str) -> str:
     return text.replace(old, new)
 
 
-def examiners(shop: Shop) -> list[str]:
-    return [name for name in shop.client.list_tables()["TableNames"] if name.startswith("examiner-")]
+def leaves_nothing(shop: Shop) -> None:
+    """The examiner's copies are deleted, which takes them a moment."""
+    for name in shop.client.list_tables()["TableNames"]:
+        if name.startswith("examiner-"):
+            shop.client.get_waiter("table_not_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
 
 
 @pytest.mark.parametrize(("table", "store"), [("carts", STORE), ("single", OTHER_STORE)])
@@ -208,7 +213,7 @@ def test_a_store_that_loses_no_change(shop: Shop, table: str, store: str) -> Non
     assert verdict.earned == verdict.points == 6
     # the learner's own table was not touched, and the copy is gone
     assert shop.client.scan(TableName=table)["Count"] == 0
-    assert examiners(shop) == []
+    leaves_nothing(shop)
 
 
 CHECK_THEN_PUT = """current = read(cart["cart_id"])
@@ -222,46 +227,61 @@ SWALLOW = f"""try:
         pass"""
 
 
+Edits = dict[str, str]
+READ = 'table.get_item(Key={"cart_id": cart_id}, ConsistentRead=True).get("Item")'
+SCAN = 'next((i for i in table.scan(ConsistentRead=True)["Items"] if i["cart_id"] == cart_id), None)'
+NOT_THERE = ', ConditionExpression=Attr("cart_id").not_exists()'
+SAME_VERSION = ', ConditionExpression=Attr("version").eq(version)'
+
+
+def edited(text: str, edits: Edits) -> str:
+    for old, new in edits.items():
+        text = changed(text, old, new)
+    return text
+
+
+def assert_named(verdict: Verdict, expected: dict[str, str]) -> None:
+    """Each criterion that is expected to fail says why; the titles are given by their beginnings."""
+    messages = lost(verdict)
+    for title, message in expected.items():
+        found = next((text for name, text in messages.items() if name.startswith(title)), "nothing")
+        assert message in found
+    assert verdict.earned < verdict.points
+
+
 @pytest.mark.parametrize(
-    ("old", "new", "title", "message"),
+    ("edits", "expected"),
     [
         (
-            ', ConditionExpression=Attr("version").eq(version)',
-            "",
-            "A stale version",
-            "read at version 1 replaced version 2",
+            {SAME_VERSION: "", NOT_THERE: "", READ: READ.replace(", ConsistentRead=True", "")},
+            {
+                "A stale version": "read at version 1 replaced version 2",
+                "Also when": "another device saved just before your write",
+                "create() adds": "replaced a cart that was there",
+                "read() sees": "ConsistentRead=True",
+            },
         ),
-        (PUT, CHECK_THEN_PUT, "Also when", "a comparison in Python leaves a gap"),
-        (PUT, SWALLOW, "A stale version", "save() kept the newer cart but said nothing"),
-        ('"version": version + 1', '"version": version', "save() stores", "the version is still 1"),
         (
-            ', ConditionExpression=Attr("cart_id").not_exists()',
-            "",
-            "create() adds",
-            "replaced a cart that was there",
+            {PUT: CHECK_THEN_PUT, 'table.delete_item(Key={"cart_id": cart_id})': "pass"},
+            {"Also when": "a comparison in Python leaves a gap", "read() sees": "still in the table"},
         ),
-        (", ConsistentRead=True", "", "read() sees", "ConsistentRead=True"),
         (
-            'table.get_item(Key={"cart_id": cart_id}, ConsistentRead=True).get("Item")',
-            'next((i for i in table.scan(ConsistentRead=True)["Items"] if i["cart_id"] == cart_id), None)',
-            "read() sees",
-            "scans the whole table",
+            {PUT: SWALLOW, READ: SCAN},
+            {
+                "A stale version": "save() kept the newer cart but said nothing",
+                "read() sees": "scans the whole table",
+            },
         ),
-        ('table.delete_item(Key={"cart_id": cart_id})', "pass", "read() sees", "still in the table"),
+        ({'"version": version + 1': '"version": version'}, {"save() stores": "the version is still 1"}),
         (
-            'Table("carts")',
-            'Table("baskets")',
-            "create() adds",
-            "'baskets' is not among the tables handed in",
+            {'Table("carts")': 'Table("baskets")'},
+            {"create() adds": "'baskets' is not among the tables handed in"},
         ),
-        ("def create(cart):", "def create(cart)", "create() adds", "cannot be loaded: SyntaxError"),
+        ({"def create(cart):": "def create(cart)"}, {"create() adds": "cannot be loaded: SyntaxError"}),
     ],
 )
-def test_mistakes_of_a_store(shop: Shop, old: str, new: str, title: str, message: str) -> None:
-    verdict = shop.judge("lab-6.4", table="carts", store=changed(STORE, old, new))
-    found = next(text for name, text in lost(verdict).items() if name.startswith(title))
-    assert message in found
-    assert verdict.earned < verdict.points
+def test_mistakes_of_a_store(shop: Shop, edits: Edits, expected: dict[str, str]) -> None:
+    assert_named(shop.judge("lab-6.4", table="carts", store=edited(STORE, edits)), expected)
 
 
 def test_a_store_without_a_table(shop: Shop) -> None:
@@ -274,78 +294,70 @@ def test_three_tables_answer_as_well_as_one(shop: Shop) -> None:
     verdict = shop.judge("key-design", tables=TABLES, adapter=DESIGN)
     assert lost(verdict) == {}
     assert verdict.earned == verdict.points == 10
-    assert examiners(shop) == []
+    leaves_nothing(shop)
+
+
+CART = 'lines.query(KeyConditionExpression=Key("user_id").eq(user_id), ConsistentRead=True)["Items"]'
+BETWEEN = """then = Key("user_id").eq(user_id) & Key("moment").between(start, end + "~")
+    return events.query(KeyConditionExpression=then)["Items"]"""
+FILTERED_HERE = """found = events.query(KeyConditionExpression=Key("user_id").eq(user_id))["Items"]
+    return [event for event in found if start <= event["occurred_at"] <= end]"""
+FILTERED_THERE = """return events.query(
+        KeyConditionExpression=Key("user_id").eq(user_id),
+        FilterExpression=Attr("occurred_at").between(start, end),
+    )["Items"]"""
+LAST = """Key("user_id").eq(user_id), ScanIndexForward=False, Limit=count
+    )["Items"]"""
+SESSIONS = """return sessions.query(
+        IndexName="by-user", KeyConditionExpression=Key("user_id").eq(user_id), ScanIndexForward=False
+    )["Items"]"""
+ONE_BY_ONE = (
+    SESSIONS.replace("return", "found =")
+    + """
+    return [sessions.get_item(Key={"session_id": each["session_id"]})["Item"] for each in found]"""
+)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "title", "message"),
+    ("edits", "expected"),
     [
         (
-            'lines.query(KeyConditionExpression=Key("user_id").eq(user_id), ConsistentRead=True)["Items"]',
-            'lines.scan(FilterExpression=Attr("user_id").eq(user_id))["Items"]',
-            "cart:",
-            "cart() scans",
+            {
+                CART: 'lines.scan(FilterExpression=Attr("user_id").eq(user_id))["Items"]',
+                BETWEEN: FILTERED_HERE,
+                LAST: LAST.replace(", Limit=count", "") + "[:count]",
+                SESSIONS: SESSIONS.replace(", ScanIndexForward=False", ""),
+            },
+            {
+                "cart:": "cart() scans",
+                "events_between:": "reads 30 items to answer with 8, and filters in Python",
+                "last_events:": "reads 30 items to answer with 20",
+                "sessions_of:": "in another order",
+            },
         ),
         (
-            'Key("user_id").eq(user_id) & Key("moment").between(start, end + "~")\n'
-            '    return events.query(KeyConditionExpression=then)["Items"]',
-            'Key("user_id").eq(user_id)\n    found = events.query(KeyConditionExpression=then)["Items"]\n'
-            '    return [e for e in found if start <= e["occurred_at"] <= end]',
-            "events_between:",
-            "reads 30 items to answer with 8, and filters in Python",
+            {
+                CART: '[line for line in kept if line["user_id"] == user_id]',
+                "lines.put_item(Item=": "kept.append(dict(",
+                '"quantity": quantity})': '"quantity": quantity}))',
+                BETWEEN: FILTERED_THERE,
+                SESSIONS: ONE_BY_ONE,
+                "resource = ": "kept = []\nresource = ",
+            },
+            {
+                "cart:": "cart() answered without asking a table",
+                "events_between:": "filters by FilterExpression",
+                "sessions_of:": "makes 7 requests",
+            },
         ),
         (
-            'Key("user_id").eq(user_id) & Key("moment").between(start, end + "~")\n'
-            "    return events.query(KeyConditionExpression=then)",
-            'Key("user_id").eq(user_id)\n    return events.query(KeyConditionExpression=then, '
-            'FilterExpression=Attr("occurred_at").between(start, end))',
-            "events_between:",
-            "filters by FilterExpression",
-        ),
-        (
-            'Key("user_id").eq(user_id), ScanIndexForward=False, Limit=count\n    )["Items"]',
-            'Key("user_id").eq(user_id), ScanIndexForward=False\n    )["Items"][:count]',
-            "last_events:",
-            "reads 30 items to answer with 20",
-        ),
-        (
-            'KeyConditionExpression=Key("user_id").eq(user_id), ScanIndexForward=False\n    )["Items"]',
-            'KeyConditionExpression=Key("user_id").eq(user_id)\n    )["Items"]',
-            "sessions_of:",
-            "in another order",
-        ),
-        (
-            'KeyConditionExpression=Key("user_id").eq(user_id), ScanIndexForward=False\n    )["Items"]',
-            'KeyConditionExpression=Key("user_id").eq(user_id), ScanIndexForward=False\n    )["Items"]\n'
-            '    return [sessions.get_item(Key={"session_id": s["session_id"]})["Item"] for s in found]',
-            "sessions_of:",
-            "makes 7 requests",
-        ),
-        (
-            "{name: value for name, value in event.items() if value is not None}",
-            "event",
-            "Nothing is lost",
-            "cannot be NULL; leave it out",
-        ),
-        (
-            'lines.put_item(Item={"user_id": user_id, "product_id": product_id, "quantity": quantity})',
-            "kept.append({'user_id': user_id, 'product_id': product_id, 'quantity': quantity})",
-            "cart:",
-            "cart() answered without asking a table",
+            {"{name: value for name, value in event.items() if value is not None}": "event"},
+            {"Nothing is lost": "cannot be NULL; leave it out"},
         ),
     ],
 )
-def test_mistakes_of_a_design(shop: Shop, old: str, new: str, title: str, message: str) -> None:
-    adapter = changed(DESIGN, old, new)
-    if "in found]" in new and "get_item" in new:
-        adapter = adapter.replace("return sessions.query(", "found = sessions.query(")
-    if "kept.append" in new:
-        query = 'lines.query(KeyConditionExpression=Key("user_id").eq(user_id), ConsistentRead=True)["Items"]'
-        adapter = "kept = []\n" + changed(adapter, query, '[k for k in kept if k["user_id"] == user_id]')
-    verdict = shop.judge("key-design", tables=TABLES, adapter=adapter)
-    found = next(text for name, text in lost(verdict).items() if name.startswith(title))
-    assert message in found
-    assert verdict.earned < verdict.points
+def test_mistakes_of_a_design(shop: Shop, edits: Edits, expected: dict[str, str]) -> None:
+    assert_named(shop.judge("key-design", tables=TABLES, adapter=edited(DESIGN, edits)), expected)
 
 
 def test_a_sort_key_of_seconds_loses_an_event(shop: Shop) -> None:
@@ -374,7 +386,7 @@ def test_sessions_that_end(shop: Shop) -> None:
     verdict = shop.judge("ttl", tables=TABLES, adapter=DESIGN)
     assert lost(verdict) == {}
     assert verdict.earned == verdict.points == 3
-    assert examiners(shop) == []
+    leaves_nothing(shop)
 
 
 @pytest.mark.parametrize(
