@@ -27,7 +27,7 @@ def complete(outcome: Outcome, account: Account, given: Mapping[str, str]) -> di
 def _find(name: str, account: Account, known: Mapping[str, str]) -> str:
     finders = {"db": _database, "app_host": _app_host, "snapshot": _snapshot, "secret": _secret, "app": _app}
     if name not in finders:
-        raise UsageError(f"This check needs {_option(name)}: give it on the command line.")
+        raise UsageError(f"This check needs {name}, which only its cell in the notebook sends: run it there.")
     return finders[name](account, known)
 
 
