@@ -88,7 +88,7 @@ def lines(
         parts += [dot(*place(*point), colour, 2.2) for point in points if len(points) <= 40]
     parts += _legend(list(known), bottom + 34)
     parts.append(text(right, bottom + 28, x, size=11, colour="soft", anchor="end"))
-    parts.append(text(_MARGIN, _HEAD - 6, y, size=11, colour="soft"))
+    parts.append(text(_AXIS + 6, _HEAD + 14, y, size=11, colour="soft"))
     rows = [(name, _span(points, x, y)) for name, points in known.items()]
     return _view(title, bottom + _FOOT, parts, text_table(rows))
 
