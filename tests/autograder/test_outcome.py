@@ -91,6 +91,8 @@ def test_the_course_has_its_points() -> None:
     assert worth["lab-6.2"] == (8, ("db", "app_host", "secret", "app"))
     assert worth["lab-6.3"] == (8, ("db", "snapshot", "app_host"))
     assert worth["rds-parameters"] == (4, ("db", "secret", "app_host"))
+    assert worth["aurora-cluster"] == (12, ("cluster", "app_host", "secret", "run"))
+    assert worth["aurora-or-rds"] == (6, ("answers",))
     assert worth["choices"] == (16, ("answers",))
     assert worth["breaks"] == (4, ("answers",))
     assert all(isinstance(found, Outcome) for found in outcomes().values())
