@@ -222,6 +222,16 @@ def test_the_trail_shows_who_was_refused(enforcing: LocalAws, user: User) -> Non
     assert record["userIdentity"]["arn"] == name_of(session, enforcing)
 
 
+def test_who_asks_about_oneself(enforcing: LocalAws, user: User) -> None:
+    own = enforcing.client("iam").get_user()["User"]
+    assert (own["UserId"], own["Arn"]) == (ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root")
+    assert "UserName" not in own
+    session = user(allow("iam:GetUser"))
+    found = enforcing.client("iam", session=session).get_user()["User"]
+    assert found["Arn"] == name_of(session, enforcing)
+    assert found["UserId"].startswith("AIDA")
+
+
 def test_the_simulator_decides_as_the_call_would(enforcing: LocalAws, user: User) -> None:
     session = user(allow("dynamodb:*", "arn:aws:dynamodb:*:*:table/carts"), deny("dynamodb:DeleteTable"))
     found = enforcing.client("iam").simulate_principal_policy(
