@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from .conftest import LocalAws
+from .fix_lambda import function
 
 ACCOUNT = "123456789012"
 
@@ -209,6 +210,28 @@ def test_a_role_trusts_whom_it_names(enforcing: LocalAws, user: User) -> None:
     assert rds.describe_db_instances()["DBInstances"] == []
     _, message, _ = refusal(rds.delete_db_instance, DBInstanceIdentifier="shop")
     assert message.startswith(f"User: arn:aws:sts::{ACCOUNT}:assumed-role/reader/night is not authorized")
+
+
+ASKING = """
+import boto3
+from botocore.exceptions import ClientError
+
+def lambda_handler(event, context):
+    try:
+        return len(boto3.client("sqs").list_queues(QueueNamePrefix="none").get("QueueUrls", []))
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+"""
+
+
+def test_a_function_may_what_its_role_may(enforcing: LocalAws) -> None:
+    arn = function(enforcing, "asking", ASKING)
+    invoke = enforcing.client("lambda").invoke
+    assert "AccessDenied" in json.loads(invoke(FunctionName=arn)["Payload"].read())
+    enforcing.client("iam").put_role_policy(
+        RoleName="functions", PolicyName="queues", PolicyDocument=policy(allow("sqs:ListQueues"))
+    )
+    assert json.loads(invoke(FunctionName=arn)["Payload"].read()) == 0
 
 
 def test_the_trail_shows_who_was_refused(enforcing: LocalAws, user: User) -> None:
