@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.localaws.conftest import LocalAws
 from tests.localaws.kills import Report
@@ -29,6 +30,7 @@ from tests.localaws.kills_services_deeds import ServiceDeeds, until
 from tests.localaws.kills_services_load import BUCKET, ORDERS
 from tests.localaws.kills_victims import Killer, Watcher
 
+SYSTEM_BACKUP, SYSTEM_DAYS = (ORDERS, "SYSTEM"), 35
 VICTIMS = [*["server"] * 6, *["starting"] * 2, "keeper", *["valkey"] * 4, "valkeys", "primary", "both"]
 
 
@@ -153,10 +155,6 @@ class ServiceSchedule:
         account.scene.delete(account.task)
         account.scene.dms.delete_replication_instance(ReplicationInstanceArn=account.scene.instance)
         self.aws.client("rds").delete_db_instance(DBInstanceIdentifier="target", SkipFinalSnapshot=True)
-        # a table with recovery would leave a backup of the system's
-        account.dynamodb.update_continuous_backups(
-            TableName=ORDERS, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
-        )
         account.dynamodb.delete_table(TableName=ORDERS)
         for bucket in (BUCKET, TRAIL_BUCKET):
             for page in account.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
@@ -166,14 +164,33 @@ class ServiceSchedule:
             account.s3.delete_bucket(Bucket=bucket)
         until(lambda: self.aws.status()["engines"] == [], "engines are left")
 
+    def _system_backup(self) -> str:
+        """The backup that DynamoDB makes of a deleted table with recovery, and keeps for 35 days; its id."""
+
+        def made() -> list[dict[str, Any]]:
+            backups = self.account.dynamodb.list_backups(BackupType="ALL")["BackupSummaries"]
+            if wrong := [
+                each for each in backups if (each["TableName"], each["BackupType"]) != SYSTEM_BACKUP
+            ]:
+                raise Lost(f"backups are left: {wrong}")
+            return [each for each in backups if each["BackupStatus"] == "AVAILABLE"]
+
+        until(lambda: len(made()) == 1, "the deleted table has no backup of the system's")
+        [backup] = made()
+        kept = backup["BackupExpiryDateTime"] - backup["BackupCreationDateTime"]
+        if kept.days != SYSTEM_DAYS:
+            raise Lost(f"the system keeps a deleted table's backup for {kept}")
+        return str(backup["BackupArn"]).rpartition("/")[2]
+
     def _check_files(self) -> None:
-        """No byte of a deleted table, object or query is left."""
+        """No byte of a deleted table, object or query is left, but for the system's backup."""
+        backup = self._system_backup()
 
         def left() -> list[str]:
             places = ("objects", "dynamodb", "athena")
             found = [path for place in places for path in (self.aws.state / place).rglob("*")]
             # which transactions were begun is not of a table
-            files = [path for path in found if path.is_file() and path.stem != "transactions"]
+            files = [path for path in found if path.is_file() and path.stem not in ("transactions", backup)]
             return [str(path.relative_to(self.aws.state)) for path in files]
 
         deadline = time.monotonic() + DEADLINE
