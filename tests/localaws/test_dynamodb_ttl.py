@@ -118,8 +118,10 @@ def test_the_setting_has_rules(dynamodb: Any) -> None:
             == "ENABLED"
         )
     )
-    other = {"Enabled": False, "AttributeName": "other"}
-    assert "different AttributeName" in refusal(change, TableName="rules", TimeToLiveSpecification=other)[1]
+    for enabled in (True, False):
+        other = {"Enabled": enabled, "AttributeName": "other"}
+        _, message = refusal(change, TableName="rules", TimeToLiveSpecification=other)
+        assert "active on a different AttributeName: current AttributeName is" in message
     code, _ = refusal(change, TableName="nowhere", TimeToLiveSpecification=SPECIFICATION)
     assert code == "ResourceNotFoundException"
 
