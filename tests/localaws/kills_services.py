@@ -10,19 +10,15 @@ acknowledged is there, the migration's target is the source, and nothing is left
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import random
-import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from tests.localaws.conftest import LocalAws
-from tests.localaws.kills import Report
+from tests.localaws.kills import Report, command
 from tests.localaws.kills_account import DEADLINE, Lost
 from tests.localaws.kills_checks import Checks, complaints
 from tests.localaws.kills_services_account import TRAIL_BUCKET, ServicesAccount
@@ -200,27 +196,5 @@ class ServiceSchedule:
             time.sleep(0.2)
 
 
-def main() -> None:
-    """Run the schedule; exit 1 when something is lost."""
-    parser = argparse.ArgumentParser(prog="python -m tests.localaws.kills_services", description=__doc__)
-    parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keep", action="store_true", help="leave everything there when something is lost")
-    options = parser.parse_args()
-    aws = LocalAws(Path(tempfile.mkdtemp()) / "state")
-    try:
-        print(ServiceSchedule(aws, options.seed).run(options.kills, lambda line: print(line, flush=True)))
-    except Lost as error:
-        if options.keep:
-            sys.exit(f"seed {options.seed}: {error}\nkept in {aws.state}")
-        log = aws.log()[-6000:]
-        aws.remove()
-        sys.exit(f"{log}\nseed {options.seed}: {error}")
-    except BaseException:
-        aws.remove()
-        raise
-    aws.remove()
-
-
 if __name__ == "__main__":
-    main()
+    command(ServiceSchedule, "kills_services", __doc__, 100)
