@@ -319,15 +319,21 @@ def test_items_by_an_advanced_selector_and_a_log_group(aws: LocalAws) -> None:
     items.put_item(TableName="users", Item={"id": {"S": "1"}})
     items.put_item(TableName="carts", Item={"id": {"S": "1"}, "card": {"S": "4111-1111"}})
     items.get_item(TableName="carts", Key={"id": {"S": "1"}})
-    eventually(lambda: len(delivered(aws, "item-events")) >= 2)
+    card = {"Put": {"TableName": "carts", "Item": {"id": {"S": "2"}, "card": {"S": "4111-1111"}}}}
+    items.transact_write_items(TransactItems=[card])
+    items.batch_write_item(RequestItems={"carts": [{"PutRequest": {"Item": card["Put"]["Item"]}}]})
+    eventually(lambda: len(delivered(aws, "item-events")) >= 4)
     events = delivered(aws, "item-events")
-    assert [(each["eventName"], each["requestParameters"]["tableName"]) for each in events] == [
-        ("PutItem", "carts"),
-        ("GetItem", "carts"),
-    ]
+    # files of one second are in no order
+    assert sorted(each["eventName"] for each in events) == [
+        "BatchWriteItem", "GetItem", "PutItem", "TransactWriteItems",
+    ]  # fmt: skip
+    assert {resource["ARN"] for each in events for resource in each["resources"]} == {
+        "arn:aws:dynamodb:us-east-1:123456789012:table/carts"
+    }
     assert "4111" not in json.dumps(events)
     stream = {"logGroupName": "trail", "logStreamName": "123456789012_CloudTrail_us-east-1"}
-    eventually(lambda: len(logs.get_log_events(**stream)["events"]) == 2)
+    eventually(lambda: len(logs.get_log_events(**stream)["events"]) == 4)
     trail.delete_trail(Name="items")
 
 
