@@ -123,7 +123,8 @@ def test_keys_are_shown(warehouse: LocalAws) -> None:
 def test_errors_say_what_is_wrong(warehouse: LocalAws) -> None:
     found = run(warehouse, "SELECT * FROM nowhere")
     assert found["Status"] == "FAILED"
-    assert "nowhere" in found["Error"]
+    assert found["Error"] == 'ERROR: relation "nowhere" does not exist'
+    assert run(warehouse, "SELECT size FROM sales")["Error"] == 'ERROR: column "size" does not exist'
     with pytest.raises(ClientError) as caught:
         warehouse.client("redshift-data").get_statement_result(Id=found["Id"])
     assert code_of(caught) == "ValidationException"
