@@ -101,7 +101,8 @@ def _settings() -> list[str]:
 
 def _is_public(path: Path) -> bool:
     with suppress(OSError):
-        return bool(path.stat().st_mode & stat.S_IROTH)
+        # a link to a folder would let everything below it be read, wherever that is
+        return bool(path.stat().st_mode & stat.S_IROTH) and not (path.is_symlink() and path.is_dir())
     return False
 
 

@@ -7,7 +7,20 @@ import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import api, availability, cache, classroom, grading, items, lake, load, migration, rds, relay
+from bench import (
+    accounting,
+    api,
+    availability,
+    cache,
+    classroom,
+    grading,
+    items,
+    lake,
+    load,
+    migration,
+    rds,
+    relay,
+)
 from bench.figure import HEADER, Figure
 
 MEASUREMENTS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -24,6 +37,7 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "load": load.load,
     "relay": relay.relay,
     "items": items.items,
+    "accounting": accounting.accounting,
     "cache": cache.cache,
     "classroom": classroom.classroom,
     "dms": migration.dms,

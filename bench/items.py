@@ -1,24 +1,38 @@
-"""DynamoDB's calls beside moto_server and MiniStack: one client's latency, eight clients' throughput."""
+"""DynamoDB's calls beside moto_server and MiniStack: one client's latency, eight clients' throughput.
 
+Both through boto3, whose own time is the larger part, and by calls that were signed before.
+"""
+
+import functools
 import itertools
 import multiprocessing
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from multiprocessing.pool import Pool
+from typing import Any
 
 from bench.figure import Figure, interleaved, ms
 from bench.peers import Peer, has_ministack, localaws, ministack, moto
+from bench.signed import Wire
 
 CLIENTS = 8
-SECONDS = 4.0
+SECONDS = 1.0
 ROUNDS = 3
 MOTO_FACTOR = 1.3
+CALLS = {"put_item": "PutItem", "get_item": "GetItem", "query": "Query"}
+TITLES = {"put_item": "put_item", "get_item": "get_item", "query": "query of 10"}
+WAYS = {"boto3": "boto3", "wire": "calls signed before"}
+PREPARED = 200
+ITEMS, BATCH, PARTITIONS = 1000, 25, 20
 
 Action = Callable[[], object]
 
 
-def _table(peer: Peer) -> None:
+def make_table(peer: Peer) -> None:
+    """Make a table of 1,000 items with an index that they are not in."""
     dynamodb = peer.client("dynamodb")
     attributes = ("pk", "sk", "kind")
     dynamodb.create_table(
@@ -38,8 +52,9 @@ def _table(peer: Peer) -> None:
         BillingMode="PAY_PER_REQUEST",
     )
     dynamodb.get_waiter("table_exists").wait(TableName="bench", WaiterConfig={"Delay": 1})
-    for number in range(1000):
-        dynamodb.put_item(TableName="bench", Item=_item("0", number))
+    for first in range(0, ITEMS, BATCH):
+        puts = [{"PutRequest": {"Item": _item("0", first + number)}} for number in range(BATCH)]
+        dynamodb.batch_write_item(RequestItems={"bench": puts})
 
 
 def _item(partition: str, number: int) -> dict[str, dict[str, str]]:
@@ -51,27 +66,35 @@ def _item(partition: str, number: int) -> dict[str, dict[str, str]]:
     }
 
 
-def _actions(peer: Peer, partition: str = "0") -> dict[str, Action]:
-    dynamodb = peer.client("dynamodb")
-    numbers = itertools.count(10_000)
-    reads = itertools.cycle(range(0, 1000, 7))
+def _arguments(name: str, partition: str, turn: int) -> dict[str, Any]:
+    """Arguments of a call: puts go to partitions of the client's own, reads go all to the same one."""
+    place = turn * 7 % ITEMS
+    if name == "put_item":
+        return {"Item": _item(f"{partition}/{turn % PARTITIONS}", turn)}
+    if name == "get_item":
+        return {"Key": {"pk": {"S": "0"}, "sk": {"S": f"{place:06}"}}}
+    return {
+        "KeyConditionExpression": "pk = :p AND sk >= :from",
+        "ExpressionAttributeValues": {":p": {"S": "0"}, ":from": {"S": f"{place:06}"}},
+        "Limit": 10,
+    }
 
-    def put() -> object:
-        return dynamodb.put_item(TableName="bench", Item=_item(partition, next(numbers)))
 
-    def get() -> object:
-        key = {name: value for name, value in _item("0", next(reads)).items() if name in ("pk", "sk")}
-        return dynamodb.get_item(TableName="bench", Key=key)
+@functools.cache
+def action(peer: Peer, way: str, name: str, partition: str) -> Action:
+    """Return what makes one call after the other; kept, because clients are slow to make."""
+    if way == "wire":
+        wire = Wire(peer)
+        documents = [{"TableName": "bench"} | _arguments(name, partition, turn) for turn in range(PREPARED)]
+        return wire.turns(CALLS[name], documents)
+    call = getattr(_client(peer), name)
+    turns = itertools.count()
+    return lambda: call(TableName="bench", **_arguments(name, partition, next(turns)))
 
-    def query() -> object:
-        return dynamodb.query(
-            TableName="bench",
-            KeyConditionExpression="pk = :p AND sk >= :from",
-            ExpressionAttributeValues={":p": {"S": "0"}, ":from": {"S": f"{next(reads):06}"}},
-            Limit=10,
-        )
 
-    return {"put_item": put, "get_item": get, "query of 10": query}
+@functools.cache
+def _client(peer: Peer) -> Any:
+    return peer.client("dynamodb")
 
 
 def _peers(stack: ExitStack) -> list[Peer]:
@@ -79,22 +102,24 @@ def _peers(stack: ExitStack) -> list[Peer]:
     if has_ministack():
         found.append(stack.enter_context(ministack()))
     for peer in found:
-        _table(peer)
+        make_table(peer)
     return found
 
 
-def items(times: int = 300) -> Iterator[Figure]:
+def items(times: int = 200) -> Iterator[Figure]:
     """p50 of put_item, get_item and query, calls in turns; then what eight processes get done together."""
     with ExitStack() as stack:
         peers = _peers(stack)
-        actions = [_actions(peer) for peer in peers]
-        for name in actions[0]:
-            ours, *others = interleaved([each[name] for each in actions], times)
+        for way, name in itertools.product(WAYS, CALLS):
+            taken = interleaved([action(peer, way, name, "one") for peer in peers], times)
             # time: the smaller the better
-            yield _figure(f"DynamoDB {name}, p50", peers, [ours, *others], ms, smaller=True)
-        for name in actions[0]:
-            rates = _throughput(peers, name)
-            yield _figure(f"DynamoDB {name}, {CLIENTS} clients", peers, rates, _rate, smaller=False)
+            yield _figure(f"{TITLES[name]}, {WAYS[way]}, p50", peers, taken, ms, smaller=True)
+        processes = multiprocessing.get_context("spawn")
+        pool = stack.enter_context(processes.Pool(CLIENTS, _join, (processes.Barrier(CLIENTS),)))
+        for way, name in itertools.product(WAYS, CALLS):
+            rates = _throughput(pool, peers, way, name)
+            title = f"{TITLES[name]}, {WAYS[way]}, {CLIENTS} clients"
+            yield _figure(title, peers, rates, _rate, smaller=False)
 
 
 def _rate(value: float) -> str:
@@ -107,11 +132,11 @@ def _figure(
     ours, *others = values
     factors = [other / ours if smaller else ours / other for other in others]
     described = ", ".join(
-        f"{peer.name} {show(value)} ({factor:.2f}× as fast here)"
+        f"{peer.name} {show(value)} (here {factor:.2f}× as fast)"
         for peer, value, factor in zip(peers[1:], others, factors, strict=True)
     )
     return Figure(
-        name=name,
+        name=f"DynamoDB {name}",
         ours=show(ours),
         peer=described,
         goal=f"≥ {MOTO_FACTOR} × moto, ≥ MiniStack",
@@ -119,26 +144,32 @@ def _figure(
     )
 
 
-def _client(peer: Peer, number: int, name: str, begin: float) -> int:
+_together: list[Any] = []
+
+
+def _join(barrier: Any) -> None:
+    """Let a client know where all of them meet before they begin."""
+    _together.append(barrier)
+
+
+def _work(peer: Peer, way: str, name: str) -> int:
     """Call as fast as it goes until the time is over; how often that was."""
-    action = _actions(peer, str(number))[name]
-    action()
-    time.sleep(max(0.0, begin - time.time()))
+    call = action(peer, way, name, f"client {os.getpid()}")
+    call()
+    _together[0].wait()
+    end = time.perf_counter() + SECONDS
     done = 0
-    while time.time() < begin + SECONDS:
-        action()
+    while time.perf_counter() < end:
+        call()
         done += 1
     return done
 
 
-def _throughput(peers: list[Peer], name: str) -> list[float]:
+def _throughput(pool: Pool, peers: list[Peer], way: str, name: str) -> list[float]:
     """Calls a second of each peer, in turns; processes, because threads would measure the client's lock."""
     found: list[list[float]] = [[] for _ in peers]
-    with multiprocessing.get_context("spawn").Pool(CLIENTS) as pool:
-        for turn in range(ROUNDS):
-            for place, peer in enumerate(peers):
-                begin = time.time() + (5 if turn == place == 0 else 1)
-                clients = [(peer, turn * CLIENTS + number, name, begin) for number in range(CLIENTS)]
-                done = pool.starmap(_client, clients)
-                found[place].append(sum(done) / SECONDS)
+    for _ in range(ROUNDS):
+        for rates, peer in zip(found, peers, strict=True):
+            done = pool.starmap(_work, [(peer, way, name)] * CLIENTS, chunksize=1)
+            rates.append(sum(done) / SECONDS)
     return [statistics.median(rates) for rates in found]

@@ -167,6 +167,7 @@ def _onprem(options: argparse.Namespace) -> int:
     elif "port" in facts:
         runs = "runs" if facts["running"] else "is stopped"
         print(f"It {runs}: {facts['host']}:{facts['port']}, user {facts['user']}, database {facts['dbname']}")
+        print("Its password and the rest as JSON: localaws onprem status --json")
     else:
         print("There is none.")
     return 0

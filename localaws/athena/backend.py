@@ -153,6 +153,12 @@ class AthenaBackend(base.AthenaBackend):
         return found
 
 
+_MORE_THAN_ONE = re.compile(
+    r"""(?:--[^\n]*|/\*.*?\*/|'[^']*'|"[^"]*"|`[^`]*`|[^;])*+;(?:\s|;|--[^\n]*|/\*.*?\*/)*+.""", re.DOTALL
+)
+"""A semicolon, outside of texts and comments, with something after it."""
+
+
 def _check(query: str) -> None:
     words = re.sub(r"--[^\n]*|/\*.*?\*/", " ", query, flags=re.DOTALL).split(None, 1)
     if not words:
@@ -166,3 +172,5 @@ def _check(query: str) -> None:
         raise InvalidRequest(
             f"line 1:1: mismatched input '{word or words[0]}'. Expecting: {expected}", "MALFORMED_QUERY"
         )
+    if _MORE_THAN_ONE.match(query):
+        raise InvalidRequest(f"Only one sql statement is allowed. Got: {query}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from localaws.athena import ddl, results, scan, translate, writing
+from localaws.athena import ddl, results, scan, translate, trino, writing
 from localaws.athena.catalog import Catalog, Table, view_text
 from localaws.athena.faults import QueryCancelled, QueryFailed, translated
 from localaws.athena.metadata import Metadata
@@ -244,16 +244,23 @@ class Query:
         # a view comes after those that it reads
         for name, sql in self.views.items():
             self._duck.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS {sql}")
-        return translate.duckdb(
-            translate.resolved(tree.copy(), self.database, lambda db, name: f"{db}.{name}")
-        )
+        return self._written(translate.resolved(tree.copy(), self.database, lambda db, name: f"{db}.{name}"))
 
     def _resolve(self, tree: exp.Expr, database: str, catalog: Catalog, level: int) -> str:
         if level > MOST_LEVELS:
             raise QueryFailed("INVALID_VIEW: The view refers to itself.")
-        return translate.duckdb(
+        return self._written(
             translate.resolved(tree, database, lambda db, name: self._declare(db, name, catalog, level))
         )
+
+    def _written(self, tree: exp.Expr) -> str:
+        tables = [each.table for each in self.relations]
+        columns = {pair for table in tables for pair in (*table.columns, *table.keys)}
+        dates = {name for name, kind in columns if kind == "date"}
+        ambiguous = {name for name, kind in columns if kind != "date"}
+        keys = {name for table in tables for name, _ in table.keys}
+        plain = {name for table in tables for name, _ in table.columns}
+        return translate.duckdb(trino.adapted(tree, dates - ambiguous, keys - plain))
 
     def _declare(self, database: str, name: str, catalog: Catalog, level: int) -> str:
         known = f"{database}.{name}"

@@ -8,7 +8,7 @@ FEATURES = (
         "real",
         "DuckDB runs it; Trino's functions are translated, and one that has no counterpart fails with "
         "`FUNCTION_NOT_FOUND`. Where Trino refuses to compare text with numbers, or to divide by zero, "
-        "DuckDB may answer; `date_trunc` of a date is a timestamp.",
+        "DuckDB may answer; so it does for a name of the SELECT list in GROUP BY. `$path` is absent.",
     ),
     Feature(
         "DDL, MSCK REPAIR TABLE, partition projection (enum, integer, date), views",

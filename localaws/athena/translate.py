@@ -11,6 +11,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
+from localaws.athena import trino
 from localaws.athena.faults import QueryFailed
 
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
@@ -22,6 +23,7 @@ Resolve = Callable[[str, str], str]
 def parsed(sql: str) -> exp.Expr:
     """Read a statement; QueryFailed where it is none."""
     try:
+        trino.check(sqlglot.tokenize(sql, read="athena"))
         tree = sqlglot.parse_one(sql, read="athena")
     except (ParseError, TokenError) as error:
         raise _syntax(error, sql) from None

@@ -23,8 +23,9 @@ FEATURES = (
     ),
     Feature(
         "Credentials of the execution role",
-        "modelled",
-        "Temporary and valid while the function runs; what the role's policies forbid is not checked.",
+        "real",
+        "Temporary and valid while the function runs; the role's policies decide while IAM is enforced "
+        "(`localaws iam enforce on`).",
     ),
     Feature(
         "VpcConfig",

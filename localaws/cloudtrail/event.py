@@ -93,7 +93,16 @@ def _parameters(operation: Operation) -> dict[str, Any] | None:
         shown = {"bucketName": shown.pop("bucket"), **shown}
     if shown and operation.service == "dynamodb" and "tableName" in shown and "item" in shown:
         shown = {name: value for name, value in shown.items() if name in _ITEM_KEYS}
+    if shown and operation.service == "dynamodb" and not {"requestItems", "transactItems"}.isdisjoint(shown):
+        shown = _without_items(shown)
     return shown
+
+
+def _without_items(value: Any) -> Any:
+    """Return the parameters of several writes without what they write."""
+    if isinstance(value, dict):
+        return {name: _without_items(inner) for name, inner in value.items() if name != "item"}
+    return [_without_items(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _answer(operation: Operation, result: dict[str, Any]) -> dict[str, Any] | None:
@@ -134,6 +143,8 @@ def _data_resources(
         arn = f"arn:aws:lambda:{region}:{account}:function:{name}"
         return [{"accountId": account, "type": "AWS::Lambda::Function", "ARN": arn}]
     tables = [shown["tableName"]] if "tableName" in shown else list(shown.get("requestItems") or ())
+    parts = (part for each in shown.get("transactItems") or () for part in each.values() if part)
+    tables += dict.fromkeys(part["tableName"] for part in parts if "tableName" in part)
     prefix = f"arn:aws:dynamodb:{region}:{account}:table/"
     return [
         {"accountId": account, "type": "AWS::DynamoDB::Table", "ARN": prefix + name.rpartition("/")[2]}

@@ -74,9 +74,11 @@ def _status(status: Any) -> dict[str, Any]:
         found[f"TimeLogging{'Started' if noun == 'Start' else 'Stopped'}"] = iso(moment) if moment else ""
     attempt = getattr(status, "attempt_time", None)
     error = getattr(status, "error", None)
+    # what never was is an empty string there, not left out
+    found["LatestDeliveryAttemptTime"] = _written(attempt) if attempt else ""
+    found["LatestDeliveryAttemptSucceeded"] = _written(attempt) if attempt and not error else ""
+    found["LatestNotificationAttemptTime"] = found["LatestNotificationAttemptSucceeded"] = ""
     if attempt:
-        found["LatestDeliveryAttemptTime"] = _written(attempt)
-        found["LatestDeliveryAttemptSucceeded"] = "" if error else _written(attempt)
         found["LatestDeliveryTime"] = status.latest_delivery_time
     if error:
         found["LatestDeliveryError"] = error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -107,7 +108,15 @@ class Route:
                 **options,
             )
         except psycopg.Error as error:
-            raise Unreachable(_explained(str(error))) from None
+            raise Unreachable(_explained(self._as_seen(str(error)))) from None
+
+    def _as_seen(self, text: str) -> str:
+        """Put the endpoint's address where the message names this machine's end of the way to it."""
+        if self._tunnel is None:
+            return text
+        here = rf'(?:"[^"]*" \(127\.0\.0\.1\)|"127\.0\.0\.1"), port {self._tunnel.listen_port}\b'
+        there = f'"{self.access.host}", port {self.access.port}'
+        return re.sub(here, lambda _: there, text)
 
     def connect_mysql(self, *, streaming: bool = False) -> Any:
         """Return a connection to a MySQL or MariaDB database."""
@@ -172,6 +181,8 @@ def _timed_out(detail: str) -> str:
 
 def _explained(text: str) -> str:
     detail = " ".join(text.split())
+    if "no encryption" in detail:
+        detail += ". The server takes TLS only: set the endpoint's SslMode to require"
     if "timed out on AWS" in detail or "timeout expired" in detail:
         return _timed_out(detail)
     return (

@@ -72,7 +72,7 @@ class Runner:
         self.write = write
         self._runtime = runtime
         self._began, self._ended = began, ended
-        self._running = plan.restarted
+        self._running = False
         self._origin: PostgresSource | None = None
         self._thread = threading.Thread(target=self._run, name=f"dms-{plan.identifier}", daemon=True)
 
@@ -133,7 +133,7 @@ class Runner:
             try:
                 return self._attempt()
             except Unreachable as error:
-                if not self._running:
+                if not (self._running or self.plan.restarted):
                     raise
                 reason = str(error)
             except LOST as error:

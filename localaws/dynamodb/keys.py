@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any
 
 from localaws.dynamodb import decimals, values
 from localaws.dynamodb.errors import bad_value, invalid
@@ -94,12 +93,6 @@ def _check_index_size(index: IndexSchema, attribute: KeyAttribute, value: Value,
         )
     if size > (LONGEST_HASH if attribute == index.hash else LONGEST_RANGE):
         raise bad_value(_too_long(attribute == index.hash))
-
-
-def of_key(schema: TableSchema, key: Any) -> Place:
-    """Return where the item of a request's `Key` lies; a Fault when it is not the table's key."""
-    canonical, _ = values.item(key)
-    return of_checked_key(schema, canonical)
 
 
 def of_checked_key(schema: TableSchema, key: Item) -> Place:

@@ -121,9 +121,7 @@ def _invalid_start(fault: Fault) -> Fault:
 
 def _check_within(key_of: IndexSchema | TableSchema, asked: KeyCondition, key: Item) -> None:
     if key[key_of.hash.name] != asked.hash:
-        raise invalid(
-            "The provided starting key is outside query boundaries based on provided conditions"
-        )
+        raise invalid("The provided starting key is outside query boundaries based on provided conditions")
     if asked.range is not None and not _holds(asked.range, key):
         raise invalid("The provided starting key does not match the range key predicate")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -17,7 +17,6 @@ from localaws.dynamodb.records import encode
 from localaws.dynamodb.schema import TableSchema
 from localaws.dynamodb.store import TableStore
 from localaws.dynamodb.stores import Stores
-from localaws.dynamodb.values import Item, Value
 
 Parameters = dict[str, Any]
 
@@ -205,11 +204,6 @@ def integer(given: Parameters, name: str, least: int, most: int | None = None) -
     if most is not None and value > most:
         raise constraint(place, value, f"Member must have value less than or equal to {most}")
     return value
-
-
-def key_members(schema: TableSchema, item: Mapping[str, Value]) -> Item:
-    """Return the key of an item."""
-    return {attribute.name: item[attribute.name] for attribute in schema.attributes}
 
 
 def note(total: dict[TableSchema, Units], schema: TableSchema, units: Units) -> None:

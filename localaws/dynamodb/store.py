@@ -92,6 +92,7 @@ class TableStore:
         layout.prepare(self._writer)
         self._indexes = set(layout.indexes(self._writer))
         self._totals: dict[str | None, list[int]] = {}
+        self._expiring: str | None = None
         self.unfinished: Callable[[], None] | None = None
         """Completes a transaction over several tables that failed half-way; called by the next writer."""
 
@@ -324,10 +325,12 @@ class TableStore:
 
     def expired(self, attribute: str, now: int, limit: int) -> list[Item]:
         """Return items whose number `attribute` (epoch seconds) is past and at most five years old."""
+        if self._expiring != attribute:
+            with self.writing():
+                layout.index_expiry(self._writer, attribute)
+                self._expiring = attribute
         with self._reader() as reader:
-            found = reader.execute(
-                layout.EXPIRED, (layout.json_path(attribute), now - FIVE_YEARS, now, limit)
-            )
+            found = reader.execute(layout.expired(attribute), (now - FIVE_YEARS, now, limit))
             return [json.loads(body) for (body,) in found]
 
     def copy(self, target: Path) -> None:

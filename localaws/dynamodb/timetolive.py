@@ -16,13 +16,13 @@ def change(table: Table, given: dict[str, Any]) -> None:
         place = "timeToLiveSpecification.attributeName"
         raise constraint(attribute, place, f"Member must have length {bound}")
     on = table.ttl["TimeToLiveStatus"] in ("ENABLING", "ENABLED")
-    if on == enabled:
-        raise invalid(f"TimeToLive is already {'enabled' if on else 'disabled'}")
     if on and attribute != table.ttl["AttributeName"]:
         raise invalid(
             "TimeToLive is active on a different AttributeName: current AttributeName is "
             f"{table.ttl['AttributeName']}"
         )
+    if on == enabled:
+        raise invalid(f"TimeToLive is already {'enabled' if on else 'disabled'}")
     table.ttl = {"TimeToLiveStatus": "ENABLING" if enabled else "DISABLING", "AttributeName": attribute}
 
 

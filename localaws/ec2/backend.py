@@ -1,4 +1,4 @@
-"""EC2's model: moto's, with AWS's default VPC, and instances that run only once their user data do.
+"""EC2's model: moto's, with AWS's default VPC and groups, and instances that run once their user data do.
 
 AWS: "Default VPC components" in the VPC user guide; "Amazon EC2 instance state changes".
 """
@@ -76,6 +76,16 @@ class Ec2Backend(EC2Backend):
         main = next(table for table in tables if table.vpc_id == vpc.id and table.main_association_id)
         self.create_route(main.id, "0.0.0.0/0", gateway_id=gateway.id)
         return vpc
+
+    def create_security_group(self, *names: Any, **options: Any) -> Any:
+        """CreateSecurityGroup; a VPC's default group lets its members in, a rule that moto leaves out."""
+        group = super().create_security_group(*names, **options)
+        if options.get("is_default"):
+            itself: list[dict[str, str]] = [{"GroupId": group.id}]
+            self.authorize_security_group_ingress(
+                group.id, "-1", "", "", [], source_groups=itself, vpc_id=group.vpc_id
+            )
+        return group
 
     def run_instances(self, image_id: str, count: int, user_data: Any, *names: Any, **options: Any) -> Any:
         """RunInstances."""

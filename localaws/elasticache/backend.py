@@ -77,7 +77,7 @@ class ElastiCacheBackend(Snapshots, Users, MotoBackend):
     def create_cache_subnet_group(self, *args: Any, **request: Any) -> Any:
         """Create a subnet group of subnets that exist."""
         check_subnets(self, request["subnet_ids"])
-        return super().create_cache_subnet_group(*args, **request)
+        return _with_zones(super().create_cache_subnet_group(*args, **request))
 
     def modify_cache_subnet_group(self, request: dict[str, Any]) -> Any:
         """Change a subnet group's description and subnets."""
@@ -96,7 +96,7 @@ class ElastiCacheBackend(Snapshots, Users, MotoBackend):
         if description is None:
             description = present.cache_subnet_group_description
         try:
-            return super().create_cache_subnet_group(name, description, subnet_ids, None)
+            return _with_zones(super().create_cache_subnet_group(name, description, subnet_ids, None))
         except Exception:
             self.cache_subnet_groups[name] = present
             raise
@@ -115,6 +115,13 @@ class ElastiCacheBackend(Snapshots, Users, MotoBackend):
         """Take a cluster out of the model."""
         del self.cache_clusters[cluster.cache_cluster_id]
         self.tagging_service.delete_all_tags_for_resource(cluster.arn)
+
+
+def _with_zones(group: Any) -> Any:
+    for subnet in group.subnets:
+        zone = subnet["subnet_availability_zone"]
+        subnet["subnet_availability_zone"] = zone if isinstance(zone, dict) else {"Name": zone}
+    return group
 
 
 _UNKNOWN = {

@@ -16,8 +16,6 @@ from localaws.elasticache.nodetypes import NODE_TYPES
 POLICIES = (
     "volatile-lru,allkeys-lru,volatile-lfu,allkeys-lfu,volatile-random,allkeys-random,volatile-ttl,noeviction"
 )
-YES_NO = "yes,no"
-_LARGE = "0-2147483647"
 EVENTS = frozenset("KEg$lshzxedtmnA")
 
 

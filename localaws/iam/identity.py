@@ -113,7 +113,7 @@ def _of_session(session: Any, account_id: str) -> Identity:
                 "mfaAuthenticated": "false",
             },
         },
-        policy=session.policy,
+        policy=session.policy or None,
     )
 
 

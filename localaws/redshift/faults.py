@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from moto.core.exceptions import JsonRESTError, ServiceException
 
 from localaws.errors import LocalawsError
@@ -42,3 +44,20 @@ def state(message: str) -> RedshiftFault:
 def absent(message: str) -> RedshiftFault:
     """An operation that is not available here."""
     return RedshiftFault("UnsupportedOperation", message)
+
+
+_MESSAGES = (
+    (r"Table with name (\S+) does not exist", 'relation "{0}" does not exist'),
+    (r'Referenced column "([^"]+)" (?:was )?not found', 'column "{0}" does not exist'),
+    (r"(?:Scalar|Aggregate|Table) Function with name (\S+) does not exist", "function {0} does not exist"),
+)
+
+
+def translated(error: Exception) -> SqlError:
+    """Return what Redshift would have said about the error of DuckDB's."""
+    text = str(error).splitlines()[0]
+    for pattern, template in _MESSAGES:
+        found = re.search(pattern, text)
+        if found:
+            return SqlError(f"ERROR: {template.format(found.group(1))}")
+    return SqlError(f"ERROR: {text}")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from localaws.engines import duck
 from localaws.redshift import load, translate
-from localaws.redshift.faults import SqlError
+from localaws.redshift.faults import SqlError, translated
 from localaws.s3 import objects
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class Warehouse:
             if isinstance(error, duckdb.InterruptException):
                 raise SqlError("Query cancelled on user's request") from None
             if isinstance(error, duckdb.Error):
-                raise SqlError(f"ERROR: {str(error).splitlines()[0]}") from None
+                raise translated(error) from None
             raise
         return outcomes
 

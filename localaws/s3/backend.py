@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import moto.s3.models as base
-from moto.s3.exceptions import NoSuchUpload
+from moto.s3.exceptions import InvalidBucketName, NoSuchUpload
 from moto.s3.urls import url_bases, url_paths
 
+from localaws.s3 import policies
 from localaws.s3.keys import Key, Multipart
 from localaws.s3.view import View
+
+NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+"""General purpose bucket naming rules."""
 
 
 def install() -> None:
@@ -30,6 +35,18 @@ class S3Backend(base.S3Backend):
 
         paths = {path: getattr(S3Response, handler.__name__) for path, handler in url_paths.items()}
         return SimpleNamespace(url_bases=url_bases, url_paths=paths)
+
+    def create_bucket(self, bucket_name: str, *args: Any, **kwargs: Any) -> Any:
+        """CreateBucket."""
+        if not NAME.fullmatch(bucket_name):
+            raise InvalidBucketName
+        return super().create_bucket(bucket_name, *args, **kwargs)
+
+    def put_bucket_policy(self, bucket_name: str, policy: bytes) -> None:
+        """PutBucketPolicy."""
+        bucket = self.get_bucket(bucket_name)
+        policies.check(bucket.name, policy)
+        super().put_bucket_policy(bucket_name, policy)
 
     def copy_object(self, src_key: Key, *args: Any, **kwargs: Any) -> None:
         """CopyObject: both objects refer to the same bytes."""

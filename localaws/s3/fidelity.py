@@ -29,7 +29,7 @@ FEATURES = (
     Feature(
         "Bucket policies, ACLs, public access",
         "modelled",
-        "Of bucket policies only a few denials count.",
+        "Of bucket policies only a few denials count, and all of them while IAM is enforced.",
     ),
     Feature(
         "Encryption, storage classes, lifecycle, replication, inventory, logging, accelerate",

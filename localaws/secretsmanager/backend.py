@@ -23,8 +23,6 @@ from localaws.secretsmanager import faults, rotations, values
 from localaws.secretsmanager.keys import check_key
 from localaws.secretsmanager.secret import CURRENT, PENDING, Secret
 
-LONGEST_POLICY = 20480
-
 
 class SecretsManagerBackend(base.SecretsManagerBackend):
     """Secrets Manager in one account and Region."""

@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from tests.localaws.conftest import LocalAws
 from tests.localaws.kills_account import Account, Lost
@@ -126,17 +127,24 @@ class Schedule:
         report.complaints = complaints(self.aws.log())
 
 
-def main() -> None:
-    """Run the schedule; exit 1 when something is lost."""
-    parser = argparse.ArgumentParser(prog="python -m tests.localaws.kills", description=__doc__)
-    parser.add_argument("--kills", type=int, default=200)
+class Runs(Protocol):
+    """A schedule that can be run."""
+
+    def run(self, kills: int, tell: Callable[[str], None]) -> Report:
+        """Make it."""
+
+
+def command(schedule: Callable[[LocalAws, int], Runs], module: str, about: str | None, kills: int) -> None:
+    """Run a schedule as its command line says; exit 1 when something is lost."""
+    parser = argparse.ArgumentParser(prog=f"python -m tests.localaws.{module}", description=about)
+    parser.add_argument("--kills", type=int, default=kills)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="leave everything there when something is lost")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp())
     aws = LocalAws(folder / "state")
     try:
-        print(Schedule(aws, options.seed).run(options.kills, lambda line: print(line, flush=True)))
+        print(schedule(aws, options.seed).run(options.kills, lambda line: print(line, flush=True)))
     except Lost as error:
         if options.keep:
             sys.exit(f"seed {options.seed}: {error}\nkept in {aws.state}")
@@ -150,4 +158,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(Schedule, "kills", __doc__, 200)

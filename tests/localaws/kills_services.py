@@ -10,18 +10,15 @@ acknowledged is there, the migration's target is the source, and nothing is left
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import random
-import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 from tests.localaws.conftest import LocalAws
-from tests.localaws.kills import Report
+from tests.localaws.kills import Report, command
 from tests.localaws.kills_account import DEADLINE, Lost
 from tests.localaws.kills_checks import Checks, complaints
 from tests.localaws.kills_services_account import TRAIL_BUCKET, ServicesAccount
@@ -29,6 +26,7 @@ from tests.localaws.kills_services_deeds import ServiceDeeds, until
 from tests.localaws.kills_services_load import BUCKET, ORDERS
 from tests.localaws.kills_victims import Killer, Watcher
 
+SYSTEM_BACKUP, SYSTEM_DAYS = (ORDERS, "SYSTEM"), 35
 VICTIMS = [*["server"] * 6, *["starting"] * 2, "keeper", *["valkey"] * 4, "valkeys", "primary", "both"]
 
 
@@ -153,10 +151,6 @@ class ServiceSchedule:
         account.scene.delete(account.task)
         account.scene.dms.delete_replication_instance(ReplicationInstanceArn=account.scene.instance)
         self.aws.client("rds").delete_db_instance(DBInstanceIdentifier="target", SkipFinalSnapshot=True)
-        # a table with recovery would leave a backup of the system's
-        account.dynamodb.update_continuous_backups(
-            TableName=ORDERS, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
-        )
         account.dynamodb.delete_table(TableName=ORDERS)
         for bucket in (BUCKET, TRAIL_BUCKET):
             for page in account.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
@@ -166,14 +160,33 @@ class ServiceSchedule:
             account.s3.delete_bucket(Bucket=bucket)
         until(lambda: self.aws.status()["engines"] == [], "engines are left")
 
+    def _system_backup(self) -> str:
+        """The backup that DynamoDB makes of a deleted table with recovery, and keeps for 35 days; its id."""
+
+        def made() -> list[dict[str, Any]]:
+            backups = self.account.dynamodb.list_backups(BackupType="ALL")["BackupSummaries"]
+            if wrong := [
+                each for each in backups if (each["TableName"], each["BackupType"]) != SYSTEM_BACKUP
+            ]:
+                raise Lost(f"backups are left: {wrong}")
+            return [each for each in backups if each["BackupStatus"] == "AVAILABLE"]
+
+        until(lambda: len(made()) == 1, "the deleted table has no backup of the system's")
+        [backup] = made()
+        kept = backup["BackupExpiryDateTime"] - backup["BackupCreationDateTime"]
+        if kept.days != SYSTEM_DAYS:
+            raise Lost(f"the system keeps a deleted table's backup for {kept}")
+        return str(backup["BackupArn"]).rpartition("/")[2]
+
     def _check_files(self) -> None:
-        """No byte of a deleted table, object or query is left."""
+        """No byte of a deleted table, object or query is left, but for the system's backup."""
+        backup = self._system_backup()
 
         def left() -> list[str]:
             places = ("objects", "dynamodb", "athena")
             found = [path for place in places for path in (self.aws.state / place).rglob("*")]
             # which transactions were begun is not of a table
-            files = [path for path in found if path.is_file() and path.stem != "transactions"]
+            files = [path for path in found if path.is_file() and path.stem not in ("transactions", backup)]
             return [str(path.relative_to(self.aws.state)) for path in files]
 
         deadline = time.monotonic() + DEADLINE
@@ -183,27 +196,5 @@ class ServiceSchedule:
             time.sleep(0.2)
 
 
-def main() -> None:
-    """Run the schedule; exit 1 when something is lost."""
-    parser = argparse.ArgumentParser(prog="python -m tests.localaws.kills_services", description=__doc__)
-    parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keep", action="store_true", help="leave everything there when something is lost")
-    options = parser.parse_args()
-    aws = LocalAws(Path(tempfile.mkdtemp()) / "state")
-    try:
-        print(ServiceSchedule(aws, options.seed).run(options.kills, lambda line: print(line, flush=True)))
-    except Lost as error:
-        if options.keep:
-            sys.exit(f"seed {options.seed}: {error}\nkept in {aws.state}")
-        log = aws.log()[-6000:]
-        aws.remove()
-        sys.exit(f"{log}\nseed {options.seed}: {error}")
-    except BaseException:
-        aws.remove()
-        raise
-    aws.remove()
-
-
 if __name__ == "__main__":
-    main()
+    command(ServiceSchedule, "kills_services", __doc__, 100)

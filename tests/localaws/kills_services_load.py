@@ -169,8 +169,20 @@ class Shop(Writing):
             self._connection.execute("update beats set seen = seen + 1 where n = %s", [number // 2])
             self._connection.commit()
         except psycopg.Error:
-            self._connection = None
+            self._leave()
             raise
+
+    def run(self) -> None:
+        """Go on until it is over, then leave the source."""
+        try:
+            super().run()
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def wrong(self) -> str:
         """The target has what the source has."""

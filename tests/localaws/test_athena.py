@@ -95,6 +95,31 @@ def test_trinos_sql(lake: Lake) -> None:
     ]  # fmt: skip
 
 
+def test_days_and_months_added_to_a_date_are_a_date(lake: Lake) -> None:
+    sql = """
+        SELECT DATE '2026-01-31' + INTERVAL '1' DAY, date_add('month', -1, DATE '2026-03-31'),
+            date_trunc('month', CAST('2026-02-17' AS date)), date(dt) - INTERVAL '1' YEAR,
+            CAST(DATE '2026-03-01' - INTERVAL '1' DAY AS varchar),
+            TIMESTAMP '2026-01-01 00:00:00' + INTERVAL '1' DAY
+        FROM sales WHERE dt = CAST(DATE '2026-01-03' - INTERVAL '1' DAY AS varchar) LIMIT 1"""
+    assert lake.rows(sql)[1] == [
+        "2026-02-01", "2026-02-28", "2026-02-01", "2025-01-02", "2026-02-28", "2026-01-02 00:00:00.000",
+    ]  # fmt: skip
+
+
+def test_formats(lake: Lake) -> None:
+    sql = """
+        SELECT format('%,.2f is %s of %d%%', 1234.5, 1, 7),
+            format_datetime(TIMESTAMP '2026-02-17 15:04:05', 'yyyy-MM-dd''T''HH:mm:ss'),
+            format_datetime(TIMESTAMP '2026-02-17 15:04:05', 'EEE d MMM, h a'),
+            parse_datetime('17/02/2026', 'dd/MM/yyyy')"""
+    assert lake.rows(sql)[1] == [
+        "1,234.50 is 1 of 7%", "2026-02-17T15:04:05", "Tue 17 Feb, 3 PM", "2026-02-17 00:00:00.000",
+    ]  # fmt: skip
+    assert lake.reason("SELECT format('%d')").startswith("GENERIC_USER_ERROR: format:")
+    assert lake.reason("SELECT format_datetime(now(), 'qq')").startswith("INVALID_FUNCTION_ARGUMENT: 'qq'")
+
+
 def test_joins_subqueries_and_common_table_expressions(lake: Lake) -> None:
     sql = """
         WITH big AS (SELECT id, amount FROM shop.sales WHERE dt = '2026-01-02')
@@ -163,6 +188,13 @@ def test_partitions_that_are_not_needed_are_not_read(lake: Lake) -> None:
         "SELECT max(amount) FROM x JOIN people USING (id) WHERE dt > '2026-01-02'"
     )
     assert lake.scanned(through) - len(PEOPLE) < everything
+    for converted in (
+        "CAST(dt AS date) = DATE '2026-01-02'",
+        "date(dt) BETWEEN DATE '2026-01-02' AND DATE '2026-01-02'",
+        "date_parse(dt, '%Y-%m-%d') = TIMESTAMP '2026-01-02 00:00:00'",
+        "substr(dt, 9) = '02'",
+    ):
+        assert lake.scanned(f"SELECT max(amount) FROM sales WHERE {converted}") == one
     # nobody opens what the query does not need
     lake.put("sales/dt=2026-01-04/broken.parquet", b"this is no Parquet")
     lake.rows("ALTER TABLE sales ADD IF NOT EXISTS PARTITION (dt = '2026-01-04')")
@@ -202,6 +234,9 @@ def test_partition_projection(lake: Lake) -> None:
         ("SELECT CAST('x' AS integer)", "INVALID_CAST_ARGUMENT: "),
         ("SELECT FROM WHERE", "SYNTAX_ERROR: line 1:"),
         ("DROP TABLE nope", "FAILED: SemanticException [Error 10001]: Table not found nope"),
+        ("SELECT id::varchar FROM people", "SYNTAX_ERROR: line 1:10: mismatched input '::'"),
+        ("SELECT id FROM people WHERE name ILIKE 'a%'", "SYNTAX_ERROR: line 1:34: mismatched input 'ILIKE'"),
+        ("SELECT id FROM people LIMIT 2 OFFSET 1", "SYNTAX_ERROR: line 1:31: mismatched input 'OFFSET'"),
         ("CREATE EXTERNAL TABLE t (a int)", "FAILED: SemanticException [Error 10017]: LOCATION"),
         (
             "CREATE EXTERNAL TABLE t (a int) STORED AS ORC LOCATION 's3://lake/orc/'",
@@ -234,12 +269,17 @@ def test_no_query_reaches_the_machine(lake: Lake, sql: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "sql", ["COPY people TO '/tmp/x'", "ATTACH '/tmp/x'", "PRAGMA version", "SELEC 1", " "]
+    "sql",
+    ["COPY people TO '/tmp/x'", "ATTACH '/tmp/x'", "PRAGMA version", "SELEC 1", " ", "SELECT ';'; SELECT 2"],
 )
 def test_what_is_no_statement_is_refused_at_once(lake: Lake, sql: str) -> None:
     with pytest.raises(ClientError) as caught:
         lake.start(sql)
     assert code_of(caught) == "InvalidRequestException"
+
+
+def test_a_semicolon_at_the_end_or_in_a_text_does_not_matter(lake: Lake) -> None:
+    assert lake.rows("SELECT 'it''s; ' AS x -- no; more\n; ;") == [["x"], ["it's; "]]
 
 
 def test_without_an_output_location_or_its_bucket(lake: Lake) -> None:

@@ -1,8 +1,7 @@
-"""Aurora clusters through the API, the model alone: members, endpoints, groups, snapshots and refusals."""
+"""Aurora clusters through the API, the model alone: members, endpoints, groups and refusals."""
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,86 +9,8 @@ import pytest
 
 from localaws.rds.clusters.settle import SETTLEMENTS
 
-from .fix_rds_model import PASSWORD, ModelOnly, refused, running_model
-
-ENGINE = "aurora-postgresql"
-
-
-class AuroraModel:
-    """Clusters in the model, and a controller to whom everything succeeds."""
-
-    def __init__(self, model: ModelOnly) -> None:
-        self.model = model
-        self.rds = model.rds
-
-    def request(self, name: str = "shop", **changed: Any) -> dict[str, Any]:
-        return {
-            "DBClusterIdentifier": name,
-            "Engine": ENGINE,
-            "MasterUsername": "shop",
-            "MasterUserPassword": PASSWORD,
-            **changed,
-        }
-
-    def create(self, name: str = "shop", *members: str, **changed: Any) -> dict[str, Any]:
-        """A cluster with members, available."""
-        self.rds.create_db_cluster(**self.request(name, **changed))
-        self.carry_out(name)
-        for member in members:
-            self.add(name, member)
-        return self.shown(name)
-
-    def add(self, cluster: str, name: str, **changed: Any) -> dict[str, Any]:
-        request = {"DBInstanceClass": "db.r6g.large", "Engine": ENGINE, "DBClusterIdentifier": cluster}
-        self.rds.create_db_instance(DBInstanceIdentifier=name, **request | changed)
-        self.model.carry_out(name)
-        return self.model.shown(name)
-
-    def shown(self, name: str = "shop") -> dict[str, Any]:
-        return dict(self.rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0])
-
-    def writer(self, name: str = "shop") -> str | None:
-        members = self.shown(name)["DBClusterMembers"]
-        return next((each["DBInstanceIdentifier"] for each in members if each["IsClusterWriter"]), None)
-
-    def cluster(self, name: str = "shop") -> Any:
-        return self.model.backend().clusters[name]
-
-    def carry_out(self, name: str = "shop") -> list[dict[str, Any]]:
-        """Settle all the work of a cluster; what it was."""
-        done: list[dict[str, Any]] = []
-        clusters = self.model.backend().clusters
-        while name in clusters and clusters[name].work:
-            cluster, item = clusters[name], dict(clusters[name].work[0])
-            self.settle(cluster, item)
-            done.append(item)
-        return done
-
-    def settle(self, cluster: Any, item: dict[str, Any]) -> None:
-        keys = ["writer", "reader", *(each.key for each in cluster.backend.endpoints_of(cluster))]
-        addresses = {key: f"127.0.0.{number}" for number, key in enumerate(keys, 20)}
-        known: dict[str, dict[str, Any]] = {
-            "create": {"addresses": addresses},
-            "modify": {"addresses": addresses},
-            "snapshot": {"snapshot": item.get("snapshot")},
-            "failover": {"writer": item.get("target") or self._reader(cluster)},
-        }
-        facts = known.get(item["do"], {})
-        names = {
-            "create": "cluster_created",
-            "modify": "cluster_modified",
-            "snapshot": "cluster_snapshot_taken",
-            "failover": "cluster_failed_over",
-            "stop": "cluster_stopped",
-            "start": "cluster_started",
-            "delete": "cluster_deleted",
-        }
-        SETTLEMENTS[names[item["do"]]](cluster.backend, resource_id=cluster.db_cluster_resource_id, **facts)
-
-    @staticmethod
-    def _reader(cluster: Any) -> str:
-        readers = [str(each.dbi_resource_id) for each in cluster.members if not each.is_cluster_writer]
-        return readers[0] if readers else ""
+from .fix_aurora_model import ENGINE, AuroraModel
+from .fix_rds_model import PASSWORD, refused, running_model
 
 
 @pytest.fixture
@@ -428,92 +349,6 @@ def test_cluster_parameters_reach_the_members_static_ones_at_a_reboot(aurora: Au
 
 
 # -- snapshots and recovery
-
-
-def test_snapshots_are_taken_copied_shared_and_restored(aurora: AuroraModel) -> None:
-    aurora.create("shop", "one", DatabaseName="orders", Tags=[{"Key": "team", "Value": "shop"}])
-    made = aurora.rds.create_db_cluster_snapshot(
-        DBClusterIdentifier="shop", DBClusterSnapshotIdentifier="before"
-    )["DBClusterSnapshot"]
-    assert (made["Status"], aurora.shown()["Status"]) == ("creating", "backing-up")
-    aurora.carry_out()
-    aurora.rds.copy_db_cluster_snapshot(
-        SourceDBClusterSnapshotIdentifier="before", TargetDBClusterSnapshotIdentifier="copy"
-    )
-    backend = aurora.model.backend()
-    copy = backend.cluster_snapshots["copy"]
-    assert copy.work == [{"do": "copy", "source": backend.cluster_snapshots["before"].data_id}]
-    SETTLEMENTS["cluster_snapshot_copied"](backend, snapshot=copy.data_id)
-    aurora.rds.modify_db_cluster_snapshot_attribute(
-        DBClusterSnapshotIdentifier="copy", AttributeName="restore", ValuesToAdd=["111122223333"]
-    )
-    attributes = aurora.rds.describe_db_cluster_snapshot_attributes(DBClusterSnapshotIdentifier="copy")
-    assert attributes["DBClusterSnapshotAttributesResult"]["DBClusterSnapshotAttributes"] == [
-        {"AttributeName": "restore", "AttributeValues": ["111122223333"]}
-    ]
-    restored = aurora.rds.restore_db_cluster_from_snapshot(
-        DBClusterIdentifier="restored", SnapshotIdentifier="copy", Engine=ENGINE
-    )["DBCluster"]
-    assert (restored["DatabaseName"], restored["MasterUsername"]) == ("orders", "shop")
-    assert aurora.cluster("restored").work[0]["snapshot"] == copy.data_id
-    aurora.rds.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier="copy")
-    assert backend.folders_to_remove() == []
-    aurora.carry_out("restored")
-    assert backend.folders_to_remove() == [f"snapshot-{copy.data_id}"]
-
-
-def test_automated_snapshots_are_not_deleted_by_hand(aurora: AuroraModel) -> None:
-    aurora.create()
-    (automated,) = aurora.rds.describe_db_cluster_snapshots(SnapshotType="automated")["DBClusterSnapshots"]
-    name = automated["DBClusterSnapshotIdentifier"]
-    assert refused(aurora.rds.delete_db_cluster_snapshot, DBClusterSnapshotIdentifier=name)[0] == (
-        "InvalidDBClusterSnapshotStateFault"
-    )
-
-
-def test_the_restorable_time_moves_and_bounds_a_recovery(aurora: AuroraModel) -> None:
-    aurora.create("shop", "one")
-    first = aurora.shown()["LatestRestorableTime"]
-    aurora.model.pass_time(hours=2)
-    assert aurora.shown()["LatestRestorableTime"] - first == datetime.timedelta(hours=2, seconds=-2)
-    request = {"SourceDBClusterIdentifier": "shop", "DBClusterIdentifier": "drill"}
-    moment = aurora.model.now() - datetime.timedelta(hours=1)
-    calls = [
-        {},
-        {"UseLatestRestorableTime": True, "RestoreToTime": moment},
-        {"RestoreToTime": moment, "RestoreType": "copy-on-write"},
-    ]
-    codes = [
-        refused(aurora.rds.restore_db_cluster_to_point_in_time, **request, **changed)[0] for changed in calls
-    ]
-    assert codes == ["InvalidParameterCombination"] * 3
-    for hours in (-3, 3):
-        asked = aurora.model.now() + datetime.timedelta(hours=hours)
-        assert (
-            refused(aurora.rds.restore_db_cluster_to_point_in_time, **request, RestoreToTime=asked)[0]
-            == "InvalidRestoreFault"
-        )
-    aurora.rds.restore_db_cluster_to_point_in_time(**request, RestoreToTime=moment)
-    item = aurora.cluster("drill").work[0]
-    assert item["archive"] == aurora.cluster().db_cluster_resource_id
-    assert datetime.datetime.fromisoformat(item["time"]) == moment
-
-
-def test_a_daily_snapshot_is_due_in_the_window_and_old_ones_expire(aurora: AuroraModel) -> None:
-    aurora.create("shop", PreferredBackupWindow="12:00-13:00")
-    cluster = aurora.cluster()
-    facts = {"resource_id": cluster.db_cluster_resource_id}
-    for _ in range(3):
-        aurora.model.pass_time(days=1)
-        SETTLEMENTS["cluster_backup_due"](cluster.backend, **facts)
-        SETTLEMENTS["cluster_backup_due"](cluster.backend, **facts)
-        assert [item["do"] for item in aurora.carry_out()] == ["snapshot"]
-    kept = aurora.rds.describe_db_cluster_snapshots(SnapshotType="automated")["DBClusterSnapshots"]
-    assert len(kept) == 2  # of one day, and the one just taken
-    assert aurora.shown()["EarliestRestorableTime"] == aurora.model.now() - datetime.timedelta(days=1)
-
-
-# -- listings
 
 
 def test_versions_and_options_are_those_of_this_machine(aurora: AuroraModel) -> None:

@@ -1,3 +1,5 @@
+"""The command line: start, status, env, logs."""
+
 from __future__ import annotations
 
 import json

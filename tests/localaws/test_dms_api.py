@@ -120,7 +120,10 @@ def test_refused_endpoints(scene: Scene) -> None:  # noqa: F811
     assert "SecretsManagerAccessRoleArn" in refused(create, **asked, **secret)[1]
     # an instance that demands TLS
     bare = scene.endpoint("target", "bare", **scene.place("target"))
-    assert "no encryption" in scene.test(bare, "failed")["LastFailureMessage"]
+    message = scene.test(bare, "failed")["LastFailureMessage"]
+    assert "no encryption. The server takes TLS only: set the endpoint's SslMode to require" in message
+    shown = scene.dms.describe_endpoints(Filters=[{"Name": "endpoint-arn", "Values": [bare]}])["Endpoints"][0]
+    assert f'connection to server at "{shown["ServerName"]}", port {shown["Port"]} failed' in message
 
 
 def test_network(scene: Scene) -> None:  # noqa: F811

@@ -76,7 +76,7 @@ def test_lost_servers(scene: Scene, task: str) -> None:  # noqa: F811
     arn = begin(scene, task)
     scene.do("source", f"insert into {task}.t values (1)")
     scene.same(f"select * from {task}.t")
-    scene.aws.run("onprem", "stop")
+    assert "onprem status --json" in scene.aws.run("onprem", "stop").stdout
     scene.here = {**scene.here, **_started(scene)}
     scene.do("source", f"insert into {task}.t values (2)")
     scene.same(f"select * from {task}.t order by 1")

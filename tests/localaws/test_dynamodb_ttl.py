@@ -48,6 +48,28 @@ def test_expired_items_are_deleted_and_others_stay(dynamodb: Any) -> None:
     assert left(dynamodb, "sessions", IndexName="by-total") == kept
 
 
+def test_another_attribute_takes_over(dynamodb: Any) -> None:
+    make_table(dynamodb, "renamed")
+    past = {"N": str(int(time.time()) - 60)}
+    for name in ("it's.over", "It's.over"):
+        dynamodb.put_item(TableName="renamed", Item={"id": {"S": name}, name: past})
+    expected = {"it's.over", "It's.over"}
+    for name in sorted(expected):
+        setting = {"Enabled": True, "AttributeName": name}
+        dynamodb.update_time_to_live(TableName="renamed", TimeToLiveSpecification=setting)
+        expected.discard(name)
+        eventually(lambda: left(dynamodb, "renamed") == expected)
+        dynamodb.update_time_to_live(
+            TableName="renamed", TimeToLiveSpecification=setting | {"Enabled": False}
+        )
+        eventually(lambda: not ttl_is_on(dynamodb, "renamed"))
+
+
+def ttl_is_on(dynamodb: Any, name: str) -> bool:
+    shown = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    return bool(shown["TimeToLiveStatus"] != "DISABLED")
+
+
 def test_a_longer_life_is_respected(dynamodb: Any) -> None:
     make_table(dynamodb, "renewed")
     dynamodb.update_time_to_live(TableName="renewed", TimeToLiveSpecification=SPECIFICATION)
@@ -96,8 +118,10 @@ def test_the_setting_has_rules(dynamodb: Any) -> None:
             == "ENABLED"
         )
     )
-    other = {"Enabled": False, "AttributeName": "other"}
-    assert "different AttributeName" in refusal(change, TableName="rules", TimeToLiveSpecification=other)[1]
+    for enabled in (True, False):
+        other = {"Enabled": enabled, "AttributeName": "other"}
+        _, message = refusal(change, TableName="rules", TimeToLiveSpecification=other)
+        assert "active on a different AttributeName: current AttributeName is" in message
     code, _ = refusal(change, TableName="nowhere", TimeToLiveSpecification=SPECIFICATION)
     assert code == "ResourceNotFoundException"
 

@@ -1,4 +1,4 @@
-"""The default VPC, which AWS connects to the internet."""
+"""What a VPC begins with: the way to the internet of the default one, and a default group."""
 
 from __future__ import annotations
 
@@ -37,3 +37,23 @@ def test_a_vpc_of_ones_own_has_neither(client: Any) -> None:
     vpc = client.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     filters = [{"Name": "attachment.vpc-id", "Values": [vpc]}]
     assert client.describe_internet_gateways(Filters=filters)["InternetGateways"] == []
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_members_of_a_default_group_reach_each_other(client: Any, own: bool) -> None:
+    if own:
+        client.create_vpc(CidrBlock="10.0.0.0/16")
+    groups = client.describe_security_groups()["SecurityGroups"]
+    assert len(groups) == 1 + own
+    for group in groups:
+        [rule] = group["IpPermissions"]
+        assert rule["IpProtocol"] == "-1"
+        assert not rule["IpRanges"]
+        assert "FromPort" not in rule
+        assert [pair["GroupId"] for pair in rule["UserIdGroupPairs"]] == [group["GroupId"]]
+
+
+def test_a_group_of_ones_own_lets_nobody_in(client: Any) -> None:
+    group = client.create_security_group(GroupName="app", Description="hosts")["GroupId"]
+    [facts] = client.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    assert facts["IpPermissions"] == []

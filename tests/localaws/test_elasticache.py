@@ -178,6 +178,11 @@ def test_subnet_groups_are_checked_and_kept_while_in_use(lab: Lab, shop: dict[st
     lab.cache.create_cache_subnet_group(
         CacheSubnetGroupName="caches", CacheSubnetGroupDescription="x", SubnetIds=subnets
     )
+    shown = lab.cache.describe_cache_subnet_groups(CacheSubnetGroupName="caches")["CacheSubnetGroups"][0]
+    zones = {subnet["SubnetIdentifier"]: subnet["SubnetAvailabilityZone"] for subnet in shown["Subnets"]}
+    assert zones == {
+        subnet["SubnetId"]: {"Name": subnet["AvailabilityZone"]} for subnet in default["Subnets"][:2]
+    }
     lab.cache.delete_cache_subnet_group(CacheSubnetGroupName="caches")
     with pytest.raises(ClientError) as caught:
         lab.cache.describe_cache_subnet_groups(CacheSubnetGroupName="caches")

@@ -242,7 +242,7 @@ def test_bad_groups_get_the_codes_of_aws(lab: Lab, trio: str, options: dict[str,
 def test_what_cannot_be_done_to_a_group_is_refused(lab: Lab, trio: str) -> None:
     replica = next(name for name in lab.group(trio)["MemberClusters"] if name != primary_of(lab.group(trio)))
     named = {"ReplicationGroupId": trio}
-    attempts = [
+    attempts: list[tuple[Any, dict[str, Any], str]] = [
         (lab.cache.test_failover, {**named, "NodeGroupId": "0002"}, "NodeGroupNotFoundFault"),
         (lab.cache.test_failover, {**named, "ReplicationGroupId": "no", "NodeGroupId": SHARD},
          "ReplicationGroupNotFoundFault"),

@@ -1,3 +1,5 @@
+"""The front door: protocols, request ids, objects, many clients at once."""
+
 from __future__ import annotations
 
 import io

@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from .conftest import LocalAws
+from .fix_lambda import function
 
 ACCOUNT = "123456789012"
 
@@ -211,6 +212,28 @@ def test_a_role_trusts_whom_it_names(enforcing: LocalAws, user: User) -> None:
     assert message.startswith(f"User: arn:aws:sts::{ACCOUNT}:assumed-role/reader/night is not authorized")
 
 
+ASKING = """
+import boto3
+from botocore.exceptions import ClientError
+
+def lambda_handler(event, context):
+    try:
+        return len(boto3.client("sqs").list_queues(QueueNamePrefix="none").get("QueueUrls", []))
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+"""
+
+
+def test_a_function_may_what_its_role_may(enforcing: LocalAws) -> None:
+    arn = function(enforcing, "asking", ASKING)
+    invoke = enforcing.client("lambda").invoke
+    assert "AccessDenied" in json.loads(invoke(FunctionName=arn)["Payload"].read())
+    enforcing.client("iam").put_role_policy(
+        RoleName="functions", PolicyName="queues", PolicyDocument=policy(allow("sqs:ListQueues"))
+    )
+    assert json.loads(invoke(FunctionName=arn)["Payload"].read()) == 0
+
+
 def test_the_trail_shows_who_was_refused(enforcing: LocalAws, user: User) -> None:
     session = user()
     refusal(enforcing.client("rds", session=session).delete_db_instance, DBInstanceIdentifier="ledger")
@@ -220,6 +243,16 @@ def test_the_trail_shows_who_was_refused(enforcing: LocalAws, user: User) -> Non
     assert record["errorCode"] == "AccessDenied"
     assert "rds:DeleteDBInstance" in record["errorMessage"]
     assert record["userIdentity"]["arn"] == name_of(session, enforcing)
+
+
+def test_who_asks_about_oneself(enforcing: LocalAws, user: User) -> None:
+    own = enforcing.client("iam").get_user()["User"]
+    assert (own["UserId"], own["Arn"]) == (ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root")
+    assert "UserName" not in own
+    session = user(allow("iam:GetUser"))
+    found = enforcing.client("iam", session=session).get_user()["User"]
+    assert found["Arn"] == name_of(session, enforcing)
+    assert found["UserId"].startswith("AIDA")
 
 
 def test_the_simulator_decides_as_the_call_would(enforcing: LocalAws, user: User) -> None:

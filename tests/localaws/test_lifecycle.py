@@ -1,3 +1,5 @@
+"""Processes end with the server, and only those that are ours."""
+
 from __future__ import annotations
 
 import concurrent.futures

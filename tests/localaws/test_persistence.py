@@ -1,3 +1,5 @@
+"""What was answered outlives the server, however it ends."""
+
 from __future__ import annotations
 
 import os

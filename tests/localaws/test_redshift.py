@@ -123,7 +123,8 @@ def test_keys_are_shown(warehouse: LocalAws) -> None:
 def test_errors_say_what_is_wrong(warehouse: LocalAws) -> None:
     found = run(warehouse, "SELECT * FROM nowhere")
     assert found["Status"] == "FAILED"
-    assert "nowhere" in found["Error"]
+    assert found["Error"] == 'ERROR: relation "nowhere" does not exist'
+    assert run(warehouse, "SELECT size FROM sales")["Error"] == 'ERROR: column "size" does not exist'
     with pytest.raises(ClientError) as caught:
         warehouse.client("redshift-data").get_statement_result(Id=found["Id"])
     assert code_of(caught) == "ValidationException"
@@ -240,21 +241,22 @@ def test_there_is_no_endpoint_and_no_snapshot(warehouse: LocalAws) -> None:
     assert code_of(caught) == "UnsupportedOperation"
 
 
-def test_pause_and_resume(own_aws: LocalAws) -> None:
-    own_aws.start()
-    make(own_aws)
-    done(own_aws, "CREATE TABLE t AS SELECT 7 AS n")
-    own_aws.client("redshift").pause_cluster(ClusterIdentifier=NAME)
+def test_pause_and_resume(aws: LocalAws) -> None:
+    folder, redshift = aws.state / "redshift", aws.client("redshift")
+    before = set(folder.iterdir())
+    make(aws, "resting")
+    done(aws, "CREATE TABLE t AS SELECT 7 AS n", name="resting")
+    redshift.pause_cluster(ClusterIdentifier="resting")
     with pytest.raises(ClientError) as caught:
-        own_aws.client("redshift-data").execute_statement(
-            Sql="SELECT 1", ClusterIdentifier=NAME, Database="dev", DbUser="boss"
+        aws.client("redshift-data").execute_statement(
+            Sql="SELECT 1", ClusterIdentifier="resting", Database="dev", DbUser="boss"
         )
     assert "paused" in str(caught.value)
-    own_aws.client("redshift").resume_cluster(ClusterIdentifier=NAME)
-    eventually(lambda: status(own_aws) == "available")
-    assert rows(own_aws, "SELECT n FROM t") == [[7]]
-    own_aws.client("redshift").delete_cluster(ClusterIdentifier=NAME, SkipFinalClusterSnapshot=True)
-    eventually(lambda: list((own_aws.state / "redshift").iterdir()) == [])
+    redshift.resume_cluster(ClusterIdentifier="resting")
+    eventually(lambda: status(aws, "resting") == "available")
+    assert rows(aws, "SELECT n FROM t", name="resting") == [[7]]
+    redshift.delete_cluster(ClusterIdentifier="resting", SkipFinalClusterSnapshot=True)
+    eventually(lambda: set(folder.iterdir()) == before)
 
 
 def test_statements_run_once_whatever_is_killed(own_aws: LocalAws) -> None:

@@ -361,3 +361,38 @@ def test_a_bucket_with_objects_is_not_deleted(s3: Any) -> None:
     s3.delete_object(Bucket="full", Key="k")
     s3.delete_bucket(Bucket="full")
     assert "full" not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+
+
+@pytest.mark.parametrize("name", ["ShopStream", "shop_stream", "-shop", "shop..stream", "192.168.5.4"])
+def test_names_that_no_bucket_may_have(aws: LocalAws, name: str) -> None:
+    # botocore itself refuses some of these names in the other calls, not in this one
+    with pytest.raises(ClientError) as caught:
+        aws.client("s3").create_bucket(Bucket=name)
+    assert code_of(caught) == "InvalidBucketName"
+
+
+def test_a_policy_has_to_be_one_of_its_bucket(s3: Any) -> None:
+    s3.create_bucket(Bucket="guarded")
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudtrail.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": ["arn:aws:s3:::guarded", "arn:aws:s3:::guarded/AWSLogs/*"],
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    s3.put_bucket_policy(Bucket="guarded", Policy=policy)
+    assert s3.get_bucket_policy(Bucket="guarded")["Policy"] == policy
+    nobody = {name: value for name, value in statement.items() if name != "Principal"}
+    for wrong, reason in (
+        ("{'Version':", "valid JSON"),
+        ("{}", "Missing required field Statement"),
+        (json.dumps({"Statement": [nobody]}), "Missing required field Principal"),
+        (json.dumps({"Statement": {**statement, "Resource": "guarded/*"}}), "invalid resource"),
+        (json.dumps({"Statement": {**statement, "Resource": "arn:aws:s3:::other/*"}}), "invalid resource"),
+        (json.dumps({"Statement": {**statement, "Effect": "Permit"}}), "Invalid effect: Permit"),
+    ):
+        with pytest.raises(ClientError) as caught:
+            s3.put_bucket_policy(Bucket="guarded", Policy=wrong)
+        assert code_of(caught) == "MalformedPolicy"
+        assert reason in str(caught.value)
+    assert s3.get_bucket_policy(Bucket="guarded")["Policy"] == policy

@@ -1,3 +1,5 @@
+"""Who may call: signatures, keys and clocks."""
+
 from __future__ import annotations
 
 import urllib.error

@@ -12,5 +12,5 @@ def test_each_loss_has_one_explanation(suite: str) -> None:
     found = explanations(suite)
     assert found
     for name, rule in found.items():
-        assert name.startswith(f"test_{suite}.test_")
+        assert name.startswith(f"test_{suite}.")
         assert len(rule) > 20

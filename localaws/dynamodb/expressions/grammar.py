@@ -16,6 +16,7 @@ from localaws.dynamodb.expressions.nodes import (
     Operand,
     Part,
     Path,
+    joined,
 )
 from localaws.dynamodb.expressions.reserved import RESERVED
 from localaws.dynamodb.expressions.tokens import Tokens
@@ -179,16 +180,10 @@ class _Conditions:
 
     def disjunction(self) -> Condition:
         """Read conditions joined by OR."""
-        members = [self._conjunction()]
-        while self._tokens.accept("OR"):
-            members.append(self._conjunction())
-        return members[0] if len(members) == 1 else Junction("OR", tuple(members))
+        return joined("OR", self._conjunction, self._tokens.accept)
 
     def _conjunction(self) -> Condition:
-        members = [self._negation()]
-        while self._tokens.accept("AND"):
-            members.append(self._negation())
-        return members[0] if len(members) == 1 else Junction("AND", tuple(members))
+        return joined("AND", self._negation, self._tokens.accept)
 
     def _negation(self) -> Condition:
         if self._tokens.accept("NOT"):

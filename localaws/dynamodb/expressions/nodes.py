@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 Part = str | int
@@ -50,6 +50,14 @@ class Junction:
 
 
 Condition = Function | Comparison | Junction
+
+
+def joined(operator: str, read: Callable[[], Condition], accept: Callable[[str], bool]) -> Condition:
+    """Read conditions for as long as the operator stands between them."""
+    members = [read()]
+    while accept(operator):
+        members.append(read())
+    return members[0] if len(members) == 1 else Junction(operator, tuple(members))
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from localaws.dynamodb.expressions.nodes import (
     Operand,
     Part,
     Path,
+    joined,
 )
 from localaws.dynamodb.partiql.words import Words
 from localaws.dynamodb.values import Item, Value
@@ -180,16 +181,10 @@ class _Reader:
     # -- conditions
 
     def _disjunction(self) -> Condition:
-        members = [self._conjunction()]
-        while self._words.accept("OR"):
-            members.append(self._conjunction())
-        return members[0] if len(members) == 1 else Junction("OR", tuple(members))
+        return joined("OR", self._conjunction, self._words.accept)
 
     def _conjunction(self) -> Condition:
-        members = [self._negation()]
-        while self._words.accept("AND"):
-            members.append(self._negation())
-        return members[0] if len(members) == 1 else Junction("AND", tuple(members))
+        return joined("AND", self._negation, self._words.accept)
 
     def _negation(self) -> Condition:
         words = self._words
