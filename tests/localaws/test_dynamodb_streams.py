@@ -172,9 +172,13 @@ def lambda_handler(event, context):
 
 
 def said(aws: LocalAws, name: str) -> list[str]:
-    """What a function has written about changes."""
-    pages = aws.client("logs").get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
-    lines = [event["message"].strip() for page in pages for event in page["events"]]
+    """What a function has written about changes: nothing until its first call makes its log group."""
+    logs = aws.client("logs")
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
+    try:
+        lines = [event["message"].strip() for page in pages for event in page["events"]]
+    except logs.exceptions.ResourceNotFoundException:
+        return []
     return [line for line in lines if line.startswith("got")]
 
 

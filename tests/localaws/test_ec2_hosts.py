@@ -100,7 +100,7 @@ def test_stop_start_reboot_and_terminate(fleet: Fleet) -> None:
     fleet.reaches(name, "terminated")
     root = StateDir.open(fleet.aws.state).engines_root
     eventually(lambda: not list(root.glob(f"host-{name}*")))
-    assert name not in (fleet.aws.state / "addresses.json").read_text()
+    eventually(lambda: name not in (fleet.aws.state / "addresses.json").read_text())
     assert get(address, 8082)[0] == 0
 
 
