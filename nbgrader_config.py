@@ -14,8 +14,8 @@ c = get_config()  # type: ignore[name-defined]  # noqa: F821
 c.CourseDirectory.course_id = "aws-databases"
 c.CourseDirectory.source_directory = "source"
 c.CourseDirectory.release_directory = "notebooks"
-# shop_app.py is what a notebook of week 6 writes: nobody's copy of it may reach another's folder
-c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc*", "__pycache__", "feedback", "shop_app.py"]
+# what notebooks write while they run: nobody's copy may reach another's folder
+c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc*", "__pycache__", "feedback", "*.py", "measurements.json"]
 
 c.GenerateAssignment.preprocessors = [
     "autograder.preprocessors.discussion.RemoveDiscussion",

@@ -8,6 +8,7 @@ from labkit.connection import ca_bundle, connect
 from labkit.dashboard import dashboard
 from labkit.extension import choose, load_ipython_extension
 from labkit.keydesign import key_playground
+from labkit.measurements import measured, record
 from labkit.picture import topology
 from labkit.prediction import predict, reveal
 from labkit.prices import monthly, price, prices
@@ -27,12 +28,14 @@ __all__ = [
     "errors",
     "key_playground",
     "load_ipython_extension",
+    "measured",
     "monthly",
     "plot",
     "predict",
     "price",
     "prices",
     "quorum",
+    "record",
     "reset",
     "reveal",
     "shopstream",

@@ -1,12 +1,11 @@
-"""Guess before you measure: a prediction is kept in the kernel, shown beside the result, and never graded."""
+"""Guess before you measure: a prediction is shown beside the result, kept with it, and never graded."""
 
 import math
 from dataclasses import dataclass
 from html import escape
 
 from labkit.display import View, html_table, show, text_table
-
-Value = float | int | str
+from labkit.measurements import Value, record
 
 _UNITS: dict[str, tuple[str, float]] = {
     "ns": ("time", 1e-9),
@@ -58,6 +57,7 @@ def reveal(label: str, measured: object, unit: str | None = None) -> None:
     value = _plain(measured)
     prediction = _predictions.get(label)
     if prediction is None:
+        record(label, value, unit or "")
         _say(
             f"{label}: {amount(value, unit or '')}. You made no prediction; "
             "run the cell with predict(…) first next time."
@@ -65,6 +65,7 @@ def reveal(label: str, measured: object, unit: str | None = None) -> None:
         return
     shown_unit = prediction.unit if unit is None else unit
     guess = _converted(prediction, shown_unit)
+    record(label, value, shown_unit, guess=guess)
     if isinstance(guess, str) or isinstance(value, str):
         show(_words(label, amount(guess, prediction.unit), amount(value, shown_unit)))
     else:

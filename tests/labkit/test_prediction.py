@@ -1,8 +1,16 @@
 """Predictions: kept, shown beside the measurement in one unit, never graded."""
 
+from pathlib import Path
+
 import pytest
 
 from labkit import predict, reveal
+
+
+@pytest.fixture(autouse=True)
+def notebooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # measurements are kept in the folder of the notebook
+    monkeypatch.chdir(tmp_path)
 
 
 def test_a_guess_is_shown_beside_the_measurement(capsys: pytest.CaptureFixture[str]) -> None:
