@@ -12,7 +12,11 @@ from autograder.errors import AutograderError, UsageError
 from autograder.outcome import find_outcome, outcomes
 
 FULL, MISSING = 0, 1
-VALUES = ("db", "app_host", "secret", "snapshot")
+FILES = ("adapter", "app", "store")
+"""Values that are the text of a learner's file."""
+DEFAULTS = dict.fromkeys(("db", "app_host", "secret", "snapshot"), "default: the only one in the account") | {
+    "app": "default: ./shop_app.py"
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -37,11 +41,15 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     check = commands.add_parser("check", help="look at the live account and show what an outcome finds")
     check.add_argument("outcome", help="an outcome's id, such as lab-6.1 or 6.1")
-    for name in VALUES:
+    # a notebook's cell sends structured values, such as answers, as JSON
+    for name in sorted({name for each in outcomes().values() for name in each.texts}):
+        asking = ", ".join(each.id for each in outcomes().values() if name in each.texts)
         check.add_argument(
-            "--" + name.replace("_", "-"), dest=name, help="default: the only one in the account"
+            "--" + name.replace("_", "-"),
+            dest=name,
+            metavar="FILE" if name in FILES else None,
+            help=f"{DEFAULTS.get(name, 'no default')} ({asking})",
         )
-    check.add_argument("--app", type=Path, help="the learner's file, default ./shop_app.py")
     check.add_argument(
         "--json", action="store_true", help="read all values from stdin as JSON, print the verdict so"
     )
@@ -77,9 +85,9 @@ def _check(options: argparse.Namespace) -> int:
         verdict = outcome.verdict(open_account(), _values_from_stdin())
         print(json.dumps(verdict.document()))
     else:
-        given = {name: value for name in VALUES if (value := getattr(options, name))}
-        if options.app:
-            given["app"] = _text(options.app)
+        texts = {name for each in outcomes().values() for name in each.texts}
+        given = {name: value for name in sorted(texts) if (value := getattr(options, name))}
+        given |= {name: _text(Path(given[name])) for name in FILES if name in given}
         unknown = sorted(set(given) - set(outcome.values))
         if unknown:
             raise UsageError(f"{outcome.id} does not ask for {', '.join(unknown)}: leave it out.")

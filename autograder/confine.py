@@ -2,7 +2,7 @@
 
 `python -I -S confine.py ACCOUNT cpu_s=… memory=… file=… files=… processes=… read=… write=… list=… --
 command …`; sizes in bytes, ACCOUNT is a numeric user id to become (`-` to stay), and any number of folders
-that remain readable or writable besides the system's, or whose names can be seen.
+that remain readable or writable besides the system's settings, or whose names can be seen.
 """
 
 import ctypes

@@ -17,6 +17,10 @@ APP_FILE = "shop_app.py"
 
 def complete(outcome: Outcome, account: Account, given: Mapping[str, str]) -> dict[str, str]:
     """The values that the outcome asks for: the given ones, and those that can be found."""
+    if outcome.structured:
+        raise UsageError(
+            f"{outcome.id} judges answers, which only its cell in the notebook sends: run it there."
+        )
     values = {name: given[name] for name in outcome.values if name in given}
     for name in outcome.values:
         if name not in values:
@@ -27,7 +31,9 @@ def complete(outcome: Outcome, account: Account, given: Mapping[str, str]) -> di
 def _find(name: str, account: Account, known: Mapping[str, str]) -> str:
     finders = {"db": _database, "app_host": _app_host, "snapshot": _snapshot, "secret": _secret, "app": _app}
     if name not in finders:
-        raise UsageError(f"This check needs {name}, which only its cell in the notebook sends: run it there.")
+        raise UsageError(
+            f"This check needs {name}, which cannot be found in an account: give {_option(name)}."
+        )
     return finders[name](account, known)
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import psutil
 
+from autograder import landlock
+
 CONFINE = Path(__file__).with_name("confine.py")
 HIDDEN = Path(__file__).resolve().parent
 """The autograder: outcomes, keys and rubrics. Installed beside Python's packages it is left out of them."""
@@ -112,11 +114,12 @@ def sandbox() -> Iterator[Sandbox]:
 
 @functools.cache
 def readable_folders() -> tuple[str, ...]:
-    """Where Python, its packages and labkit are: all of the machine that learners' code needs to read."""
+    """Where programs, Python, its packages and labkit are: all of the machine that learners' code reads."""
     prefixes = {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}
     labkit = importlib.util.find_spec("labkit")
     found = labkit.submodule_search_locations if labkit else None
-    folders = sorted({os.path.realpath(path) for path in (*prefixes, *(found or ()))})
+    # a Python of the system's own has the autograder in /usr
+    folders = sorted({os.path.realpath(path) for path in (*landlock.SYSTEM, *prefixes, *(found or ()))})
     return tuple(str(part) for folder in folders for part in _without_keys(Path(folder)))
 
 

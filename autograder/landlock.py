@@ -35,6 +35,7 @@ SCOPES = 0b11
 """No abstract Unix sockets and no signals to processes outside."""
 
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin")
+"""Where the system's programs and libraries are."""
 KERNEL_FILES = ("/proc", "/sys")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/tty")
 
@@ -61,10 +62,10 @@ def missing() -> str:
 
 
 def restrict(readable: Iterable[str], writable: Iterable[str], listable: Iterable[str] = ()) -> None:
-    """Keep this process to the system's own files, `readable` and `writable`; without Landlock do nothing.
+    """Keep this process to the system's settings, `readable` and `writable`; without Landlock do nothing.
 
-    What is readable may be run too; of `listable` only names can be seen. A rule covers everything below
-    its folder.
+    What is readable may be run too (the caller names SYSTEM, or what of it is no secret); of `listable` only
+    names can be seen. A rule covers everything below its folder.
     """
     if version() == 0:
         return
@@ -74,7 +75,7 @@ def restrict(readable: Iterable[str], writable: Iterable[str], listable: Iterabl
     described = struct.pack("=QQQ", known, 0, scopes)
     ruleset = _done(libc.syscall(CREATE_RULESET, described, ctypes.c_size_t(len(described)), 0))
     for paths, rights in (
-        ((*SYSTEM, *_settings(), *readable), RUN),
+        ((*_settings(), *readable), RUN),
         (KERNEL_FILES, READ),
         (listable, READ_DIR),
         (DEVICES, READ_FILE | WRITE_FILE | TRUNCATE | IOCTL_DEV),

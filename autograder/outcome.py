@@ -109,6 +109,11 @@ class Outcome:
     values: tuple[str, ...]
     structured: frozenset[str] = frozenset()
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The values that are text."""
+        return tuple(name for name in self.values if name not in self.structured)
+
     def verdict(self, account: object, values: Mapping[str, object]) -> Verdict:
         """Judge the account. Never raises: what cannot be examined earns nothing, and says why."""
         sheet = Sheet()

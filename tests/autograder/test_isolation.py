@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autograder import landlock
+from autograder import isolation, landlock
 from autograder.choices import KEYS
 from autograder.isolation import Ended, Limits, Sandbox, run, sandbox
 
@@ -229,6 +229,33 @@ def test_keys_are_out_of_reach(box: Sandbox) -> None:
     command = [sys.executable, "-I", "-c", READ_KEY, str(key)]
     ended = run(command, box, {}, text="", seconds=20, limits=Limits())
     assert (ended.output, ended.errors) == ("refused\n", "")
+
+
+@needs_landlock
+def test_keys_in_the_systems_own_folders_are_out_of_reach(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # /usr, where a container's image or the system has its Python
+    public = (
+        file for file in Path("/usr/share").resolve().glob("*/*") if file.is_file() and not file.is_symlink()
+    )
+    key, *others = [file for file in public if file.stat().st_mode & 0o004]
+    beside = next(file for file in others if file.parent != key.parent)
+    command = [sys.executable, "-I", "-c", READ_KEY.replace(".read()", "")]
+    monkeypatch.setattr(isolation, "HIDDEN", key.parent)
+    isolation.readable_folders.cache_clear()
+    isolation.listable_folders.cache_clear()
+    try:
+        said = [
+            run([*command, str(file)], box, {}, text="", seconds=20, limits=Limits())
+            for file in (key, beside)
+        ]
+    finally:
+        isolation.readable_folders.cache_clear()
+        isolation.listable_folders.cache_clear()
+    assert [each.errors for each in said] == ["", ""]
+    assert said[0].output == "refused\n"
+    assert str(beside) in said[1].output
 
 
 BESIDE = READ_KEY.replace("import sys", "import sys, own")
