@@ -129,5 +129,6 @@ FEATURES = (
     Feature("RDS Proxy", "API only", "A record; its endpoint does not answer."),
     Feature("Blue/green deployments", "absent", "Refused with `InvalidAction`."),
     Feature("MySQL, Aurora MySQL", "absent", "Refused: there is no server for them; versions are listed."),
-    Feature("Oracle, SQL Server, Db2", "absent", "Refused: there is no server for them on this machine."),
+    Feature("Oracle, SQL Server", "absent", "Refused: there is no server for them; two versions are listed."),
+    Feature("Db2", "absent", "Refused: there is no server for it; no version is listed."),
 )

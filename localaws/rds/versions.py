@@ -32,6 +32,16 @@ _CONTROL_PLANE = {
     "mariadb": ("MariaDB Server", ["10.6.22", "10.11.13", "11.4.7"]),
     "aurora-mysql": ("Aurora MySQL", ["8.0.mysql_aurora.3.08.2"]),
 }
+_ORACLE = [f"{release}.0.0.0.ru-2025-07.rur-2025-07.r1" for release in (19, 21)]
+_SQL_SERVER = {"15.00.4435.7.v1": "2019", "16.00.4205.1.v1": "2022"}
+_LICENSED = {
+    "oracle-ee": "Oracle Database Enterprise Edition",
+    "oracle-se2": "Oracle Database Standard Edition Two",
+    "sqlserver-ee": "Microsoft SQL Server Enterprise Edition",
+    "sqlserver-se": "Microsoft SQL Server Standard Edition",
+    "sqlserver-ex": "Microsoft SQL Server Express Edition",
+    "sqlserver-web": "Microsoft SQL Server Web Edition",
+}
 
 
 @dataclass(frozen=True)
@@ -40,18 +50,23 @@ class EngineVersion:
 
     engine: str
     version: str
-    description: str
+    title: str
+    """DBEngineDescription."""
+    product: str = ""
+    """What the version's own description begins with, where that is not the title."""
 
     @property
     def major(self) -> str:
         """The part of the version that names the parameter group family."""
         parts = self.version.split(".")
-        whole = self.engine in ("mysql", "mariadb", "aurora-mysql")
+        whole = self.engine in ("mysql", "mariadb", "aurora-mysql") or self.engine.startswith("sqlserver-")
         return ".".join(parts[:2]) if whole else parts[0]
 
     @property
     def family(self) -> str:
-        """DBParameterGroupFamily, for example `postgres18`."""
+        """DBParameterGroupFamily, for example `postgres18`, `oracle-se2-19` or `sqlserver-se-16.0`."""
+        if self.engine in _LICENSED:
+            return f"{self.engine}-{self.major.removesuffix('0') if '.' in self.major else self.major}"
         return f"{self.engine}{self.major}"
 
     @property
@@ -62,7 +77,16 @@ class EngineVersion:
 
 def _postgres(engine: str = "postgres") -> list[EngineVersion]:
     title = SERVED[engine]
-    return [EngineVersion(engine, each.version, f"{title} {each.version}") for each in find_all()]
+    return [EngineVersion(engine, each.version, title) for each in find_all()]
+
+
+def _licensed(engine: str) -> list[EngineVersion]:
+    title = _LICENSED[engine]
+    if engine.startswith("oracle"):
+        return [EngineVersion(engine, number, title, "Oracle") for number in _ORACLE]
+    return [
+        EngineVersion(engine, number, title, f"SQL Server {year}") for number, year in _SQL_SERVER.items()
+    ]
 
 
 def offered(engine: str | None = None) -> list[EngineVersion]:
@@ -72,7 +96,8 @@ def offered(engine: str | None = None) -> list[EngineVersion]:
         if engine in (None, name):
             here = find_mariadb() if name == "mariadb" else None
             listed = [here.version] if here else numbers
-            versions += [EngineVersion(name, number, f"{title} {number}") for number in listed]
+            versions += [EngineVersion(name, number, title) for number in listed]
+    versions += [each for name in _LICENSED if engine in (None, name) for each in _licensed(name)]
     return sorted(versions, key=lambda each: (each.engine, each.order))
 
 
@@ -129,8 +154,8 @@ def describe(each: EngineVersion) -> dict[str, Any]:
         "MajorEngineVersion": each.major,
         "EngineVersion": each.version,
         "DBParameterGroupFamily": each.family,
-        "DBEngineDescription": each.description.rsplit(" ", 1)[0],
-        "DBEngineVersionDescription": each.description,
+        "DBEngineDescription": each.title,
+        "DBEngineVersionDescription": _description(each),
         "ValidUpgradeTarget": _targets(each),
         "ExportableLogTypes": list(LOG_TYPES.get(each.engine, ())),
         "SupportsLogExportsToCloudwatchLogs": True,
@@ -147,12 +172,16 @@ def describe(each: EngineVersion) -> dict[str, Any]:
     }
 
 
+def _description(each: EngineVersion) -> str:
+    return f"{each.product or each.title} {each.version}"
+
+
 def _targets(each: EngineVersion) -> list[dict[str, Any]]:
     return [
         {
             "Engine": other.engine,
             "EngineVersion": other.version,
-            "Description": other.description,
+            "Description": _description(other),
             "AutoUpgrade": False,
             "IsMajorVersionUpgrade": False,
         }

@@ -47,6 +47,29 @@ def messages(rds: Any, name: str, kind: str = "db-instance") -> list[str]:
     return [each["Message"] for each in found]
 
 
+@pytest.mark.parametrize(
+    ("engine", "title", "description", "family"),
+    [
+        ("postgres", "PostgreSQL", "PostgreSQL ", "postgres"),
+        ("mysql", "MySQL Community Edition", "MySQL Community Edition 8.4.", "mysql8.4"),
+        ("oracle-se2", "Oracle Database Standard Edition Two", "Oracle 21.0.0.0.ru-", "oracle-se2-21"),
+        (
+            "sqlserver-se",
+            "Microsoft SQL Server Standard Edition",
+            "SQL Server 2022 16.00.",
+            "sqlserver-se-16.0",
+        ),
+    ],
+)
+def test_every_engine_has_versions(rds: Any, engine: str, title: str, description: str, family: str) -> None:
+    listed = rds.describe_db_engine_versions(Engine=engine, DefaultOnly=True)["DBEngineVersions"]
+    assert [(each["Engine"], each["DBEngineDescription"]) for each in listed] == [(engine, title)]
+    assert listed[0]["DBEngineVersionDescription"].startswith(description)
+    assert listed[0]["DBEngineVersionDescription"].endswith(f" {listed[0]['EngineVersion']}")
+    assert listed[0]["DBParameterGroupFamily"].startswith(family)
+    assert listed[0]["EngineVersion"].startswith(listed[0]["MajorEngineVersion"])
+
+
 def test_what_an_instance_tells(aws: Any, rds: Any, shop: str, network: Any) -> None:
     shown = fix.instance(rds, shop)
     assert shown["Endpoint"]["Port"] == 5432

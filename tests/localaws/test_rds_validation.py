@@ -70,6 +70,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"EngineVersion": "99.1"}, COMBINATION, "Cannot find version 99.1 for postgres"),
     ({"Engine": "postgresql"}, VALUE, "not supported"),
     ({"Engine": "mysql"}, "InsufficientDBInstanceCapacity", "mysqld was not found"),
+    ({"Engine": "oracle-se2"}, "InsufficientDBInstanceCapacity", "a server for oracle-se2 was not found"),
     ({"Engine": "aurora-postgresql"}, "InvalidParameterCombination", "Specify DBClusterIdentifier"),
     ({"LicenseModel": "bring-your-own-license"}, VALUE, "postgresql-license"),
     ({"KmsKeyId": "alias/nothing", "StorageEncrypted": True}, "KMSKeyNotAccessibleFault", "does not exist"),
