@@ -8,7 +8,7 @@ import sys
 import webbrowser
 from pathlib import Path
 
-FIRST_NOTEBOOK = "notebooks/week6/02-rds.ipynb"
+FIRST_NOTEBOOK = "notebooks/week6/01-choosing-a-database.ipynb"
 
 
 def _localaws(verb: str, *options: str) -> str:
