@@ -115,6 +115,11 @@ class Account:
 
     # -- order
 
+    @property
+    def loads(self) -> list[Writer | Caller]:
+        """Who writes."""
+        return [*self.writers.values(), self.caller]
+
     def settle(self) -> float:
         """Wait until everything is as it should be, and the writers write; seconds that took."""
         start = time.monotonic()

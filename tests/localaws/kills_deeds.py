@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -30,15 +30,33 @@ class Deed:
     check: Callable[[], None] = _nothing
 
 
-class Deeds:
+class Beginning:
+    """Begins any of `all`."""
+
+    all: Sequence[Callable[[], Deed]]
+
+    def __init__(self, choice: random.Random) -> None:
+        self.choice = choice
+        self.serial = 0
+
+    def begin(self) -> Deed:
+        """Begin anything; everything is in order, so nothing may be refused."""
+        self.serial += 1
+        deed = self.choice.choice(self.all)
+        try:
+            return deed()
+        except ClientError as error:
+            raise Lost(f"refused although all was in order: {error}") from error
+
+
+class Deeds(Beginning):
     """Begins things and clears away what they have made."""
 
     def __init__(self, account: Account, choice: random.Random) -> None:
+        super().__init__(choice)
         self.account = account
         self.rds = account.rds
-        self.choice = choice
-        self.serial = 0
-        self.all: list[Callable[[], Deed]] = [
+        self.all = [
             lambda: Deed("idle"),
             self._fail_over,
             self._fail_over_cluster,
@@ -53,15 +71,6 @@ class Deeds:
             self._password,
             self._reboot,
         ]
-
-    def begin(self) -> Deed:
-        """Begin anything; everything is available, so nothing may be refused."""
-        self.serial += 1
-        deed = self.choice.choice(self.all)
-        try:
-            return deed()
-        except ClientError as error:
-            raise Lost(f"refused although all was in order: {error}") from error
 
     # -- changes of who leads
 

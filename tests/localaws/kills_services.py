@@ -12,19 +12,16 @@ from __future__ import annotations
 
 import gzip
 import json
-import random
 import time
-from collections.abc import Callable
 from typing import Any
 
 from tests.localaws.conftest import LocalAws
-from tests.localaws.kills import Report, command
 from tests.localaws.kills_account import DEADLINE, Lost
-from tests.localaws.kills_checks import Checks, complaints
+from tests.localaws.kills_schedule import Schedule, command
 from tests.localaws.kills_services_account import TRAIL_BUCKET, ServicesAccount
 from tests.localaws.kills_services_deeds import ServiceDeeds, until
 from tests.localaws.kills_services_load import BUCKET, ORDERS
-from tests.localaws.kills_victims import Killer, Watcher
+from tests.localaws.kills_victims import Killer
 
 SYSTEM_BACKUP, SYSTEM_DAYS = (ORDERS, "SYSTEM"), 35
 VICTIMS = [*["server"] * 6, *["starting"] * 2, "keeper", *["valkey"] * 4, "valkeys", "primary", "both"]
@@ -53,38 +50,16 @@ class ServiceKiller(Killer):
         self._server()
 
 
-class ServiceSchedule:
-    """One run of the schedule on a localaws of its own."""
+class ServiceSchedule(Schedule):
+    """The other services under kills."""
+
+    account: ServicesAccount
+    deeds: ServiceDeeds
 
     def __init__(self, aws: LocalAws, seed: int) -> None:
-        self.aws = aws
-        self.choice = random.Random(seed)
-        self.report = Report()
-        aws.start()
-        self.killer = ServiceKiller(aws, self.choice)
-        self.watcher = Watcher(self.killer.root)
-        self.watcher.start()
-        self.checks = Checks(aws, self.killer.root)
+        super().__init__(aws, seed, ServiceKiller)
         self.account = ServicesAccount(aws)
         self.deeds = ServiceDeeds(self.account, self.choice)
-
-    def run(self, kills: int, tell: Callable[[str], None] = lambda _: None) -> Report:
-        """Make the schedule and check the account after it."""
-        loads = self.account.loads
-        for load in loads:
-            load.start()
-        self.account.settle()
-        try:
-            while self.killer.kills.total() < kills:
-                seconds = self.step()
-                tell(f"{self.killer.kills.total()}/{kills} {self.killer.doing}: order after {seconds:.1f} s")
-        finally:
-            for load in loads:
-                load.finish()
-        self.deeds.wake()
-        self.account.settle()
-        self._finish()
-        return self.report
 
     def step(self) -> float:
         """Start something, kill something after a moment, wait for order and for what was promised."""
@@ -93,13 +68,12 @@ class ServiceSchedule:
         time.sleep(self.choice.choice([0.0, 0.02, 0.1, 0.5]))
         self.killer.kill(self.choice.choice(VICTIMS))
         seconds = self.account.settle()
-        self.report.slowest = max(self.report.slowest, seconds)
         deed.check()
         return seconds
 
-    def _finish(self) -> None:
+    def check_all(self) -> None:
+        """What each load wrote, the trail, and that nothing is left of what is deleted."""
         report, account = self.report, self.account
-        report.kills = self.killer.kills
         for load in account.loads:
             # the target follows the source a moment later
             deadline = time.monotonic() + DEADLINE
@@ -115,9 +89,6 @@ class ServiceSchedule:
         self._check_files()
         self.watcher.finish()
         self.aws.run("onprem", "stop", check=False)
-        self.aws.stop()
-        self.checks.no_processes(self.watcher.pids)
-        report.complaints = complaints(self.aws.log())
 
     def _check_trail(self) -> None:
         """Each acknowledged call comes to the trail's bucket, once."""

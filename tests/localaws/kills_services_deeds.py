@@ -9,7 +9,7 @@ from collections.abc import Callable
 from botocore.exceptions import ClientError
 
 from tests.localaws.kills_account import DEADLINE, Lost
-from tests.localaws.kills_deeds import Deed
+from tests.localaws.kills_deeds import Beginning, Deed
 from tests.localaws.kills_services_account import CLICKS, ServicesAccount
 from tests.localaws.kills_services_load import BUCKET, ORDERS
 
@@ -23,15 +23,14 @@ def until(condition: Callable[[], bool], trouble: str) -> None:
         time.sleep(0.1)
 
 
-class ServiceDeeds:
+class ServiceDeeds(Beginning):
     """Begins things, and clears away what they have made when they were looked at."""
 
     def __init__(self, account: ServicesAccount, choice: random.Random) -> None:
+        super().__init__(choice)
         self.account = account
         self.dynamodb = account.dynamodb
-        self.choice = choice
-        self.serial = 0
-        self.all: list[Callable[[], Deed]] = [
+        self.all = [
             lambda: Deed("idle"),
             self._back_up,
             self._recover,
@@ -45,15 +44,6 @@ class ServiceDeeds:
             self._stop_or_resume,
             self._reload,
         ]
-
-    def begin(self) -> Deed:
-        """Begin anything; everything is in order, so nothing may be refused."""
-        self.serial += 1
-        deed = self.choice.choice(self.all)
-        try:
-            return deed()
-        except ClientError as error:
-            raise Lost(f"refused although all was in order: {error}") from error
 
     # -- tables
 

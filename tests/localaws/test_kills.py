@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.localaws.conftest import LocalAws
-from tests.localaws.kills import Schedule
+from tests.localaws.kills import DatabaseSchedule
 from tests.localaws.kills_services import ServiceSchedule
 
 SHORT = 12
@@ -15,7 +15,7 @@ SERVICES_SHORT = 8
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_nothing_acknowledged_is_lost_whatever_is_killed(own_aws: LocalAws) -> None:
-    report = Schedule(own_aws, seed=7).run(SHORT)
+    report = DatabaseSchedule(own_aws, seed=7).run(SHORT)
     # the last step may kill two at once
     assert SHORT <= report.kills.total() <= SHORT + 2
     assert report.rows > 100
