@@ -17,7 +17,7 @@ CATEGORIES = ("audio", "books", "garden", "kitchen", "office", "outdoor")
 QUIET = "garden"
 """The category that has no return in the month that is asked about."""
 USERS, PRODUCTS, ORDERS = 24, 12, 72
-EACH, RESELLER, NOTE = 5, 60, "x" * 20_000
+EACH, RESELLER, NOTE = 5, 30, "x" * 40_000
 """Returns of an ordinary customer; those of one who returns a lot, with long notes: more than 1 MB."""
 LATEST, WAITING = 10, 5
 DAY = timedelta(days=1)
@@ -246,7 +246,9 @@ def new_world() -> World:
         if quiet and start <= datetime.fromisoformat(each["opened_at"]) < start + 30 * DAY:
             each["product_id"] += 1
     waiting = sorted((e for e in returns if e["status"] == "open"), key=lambda e: str(e["opened_at"]))
-    closed = [each | {"status": "refunded"} for each in (waiting[1], waiting[3], waiting[8])]
+    reseller = next(each for each in returns if each["user_id"] == first and each["status"] == "decided")
+    changed = (waiting[1], waiting[3], waiting[8], reseller)
+    closed = [each | {"status": "refunded"} for each in changed]
     return World(start, first, orders, lines, returns, closed)
 
 
