@@ -2,10 +2,11 @@
 
 import shutil
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
@@ -93,3 +94,53 @@ def is_as_agreed(source: Path, points: Points) -> None:
     assert statistics.median(map(len, code)) <= 5
     found = {name: cell.metadata.nbgrader.points for name, cell in graded(document, points).items()}
     assert found == points
+
+
+class NotebookTests:
+    """What holds for every notebook; one of these for each says what it is worth and what it needs."""
+
+    source: Path
+    points: Points
+    missing: Mapping[str, str]
+    """By outcome: what the release's check says before anything is done."""
+    fails: frozenset[str]
+    """Errors that a release may end cells with: what the learner has to write is not there yet."""
+    secrets: Mapping[str, Sequence[str]] = {}
+    """By cell of the release: words of the solution or the key that must not be in it."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def released(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return released(cls.source, tmp_path_factory.mktemp("course"))
+
+    @pytest.mark.slow
+    @pytest.mark.engine
+    def test_the_source_earns_everything_on_an_empty_account_and_again_on_what_it_left(
+        self, workplace: Path
+    ) -> None:
+        for _ in range(2):
+            document = execute(self.source, workplace)
+            earns_everything(document, self.points)
+            self.surprises({cell.id: shown(cell) for cell in document.cells if cell.cell_type == "code"})
+
+    def surprises(self, said: Mapping[str, str]) -> None:
+        """Assert what the text promises about the outputs of cells."""
+
+    @pytest.mark.slow
+    @pytest.mark.engine
+    def test_the_release_runs_through_and_every_graded_cell_earns_nothing_for_the_right_reason(
+        self, released: Path, workplace: Path
+    ) -> None:
+        document = execute(released, workplace, allow_errors=True)
+        earns_nothing(document, self.points, self.missing)
+        assert set(failed(document).values()) <= {"NotImplementedError", "NotYet", *self.fails}
+
+    def test_the_release_holds_no_solution(self, released: Path) -> None:
+        document = nbformat.read(released, as_version=4)
+        holds_no_solution(document)
+        cells = {cell.id: cell.source for cell in document.cells}
+        for cell, words in self.secrets.items():
+            assert [word for word in words if word in cells[cell]] == []
+
+    def test_cells_are_small_and_points_add_up(self) -> None:
+        is_as_agreed(self.source, self.points)
