@@ -50,11 +50,12 @@ def unoffered(operation: str, remedy: str) -> RDSClientError:
     return RDSClientError("InvalidAction", f"{operation} is not offered by localaws. {remedy}")
 
 
-def no_capacity(engine: str, binary: str) -> RDSClientError:
-    """An engine whose server is not on this machine, so that its databases could not be real."""
+def no_capacity(engine: str, binary: str | None) -> RDSClientError:
+    """An engine without a server here, so that its databases could not be real; `binary` is missing."""
+    why = f"{binary} was not found on this machine" if binary else "it has no server for that engine"
     return RDSClientError(
         "InsufficientDBInstanceCapacityFault",
-        f"localaws cannot run a database of engine {engine}: {binary} was not found on this machine.",
+        f"localaws cannot run a database of engine {engine}: {why}.",
     )
 
 

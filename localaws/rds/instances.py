@@ -56,7 +56,7 @@ def check_engine(engine: str | None) -> None:
             f"Value {engine} for parameter Engine is invalid. Reason: engine {engine} not supported"
         )
     if engine != "postgres" and not (engine == rules.ENGINE and find_mariadb()):
-        raise faults.no_capacity(engine, versions.BINARIES.get(engine, f"a server for {engine}"))
+        raise faults.no_capacity(engine, versions.BINARIES.get(engine))
 
 
 def create(

@@ -20,12 +20,8 @@ LICENCES = {
 SERVED = {"postgres": "PostgreSQL", "aurora-postgresql": "Aurora PostgreSQL"}
 """Engines that PostgreSQL's binaries serve, and their titles."""
 
-BINARIES = {
-    "mysql": "mysqld",
-    "mariadb": "mariadbd",
-    "aurora-mysql": "a server for Aurora MySQL",
-}
-"""The server that an engine would need, for the refusal's message."""
+BINARIES = {"mariadb": "mariadbd"}
+"""The server that an engine needs on this machine, for the refusal's message; others are never run."""
 
 _CONTROL_PLANE = {
     "mysql": ("MySQL Community Edition", ["5.7.44", "8.0.42", "8.4.5"]),

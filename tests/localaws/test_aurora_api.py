@@ -86,9 +86,9 @@ def test_a_cluster_is_refused_as_on_aws(aurora: AuroraModel, changed: dict[str, 
     assert aurora.rds.describe_db_clusters()["DBClusters"] == []
 
 
-def test_the_refusal_of_aurora_mysql_names_what_is_missing(aurora: AuroraModel) -> None:
+def test_the_refusal_of_aurora_mysql_says_that_there_is_no_server_for_it(aurora: AuroraModel) -> None:
     _, message = refused(aurora.rds.create_db_cluster, **aurora.request(Engine="aurora-mysql"))
-    assert "Aurora MySQL" in message
+    assert "aurora-mysql: it has no server for that engine" in message
 
 
 def test_an_instance_of_aurora_needs_a_cluster(aurora: AuroraModel) -> None:

@@ -1,9 +1,12 @@
 """The RDS notebook, executed both ways: the source earns everything, twice; the release nothing, and why."""
 
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
+
+import labkit
 
 from . import fix_notebooks as fix
 
@@ -37,6 +40,7 @@ def test_the_release_runs_through_and_every_graded_cell_earns_nothing_for_the_ri
         "NotYet",
         "NameError",
         "DBInstanceNotFoundFault",
+        "ResourceNotFoundException",  # the secret of Exercise 6.2
     }
 
 
@@ -48,3 +52,28 @@ def test_the_release_holds_no_solution(released: Path) -> None:
 
 def test_cells_are_small_and_points_add_up() -> None:
     fix.is_as_agreed(SOURCE, POINTS)
+
+
+def test_the_prose_and_the_price_list_name_the_same_prices() -> None:
+    instance, month = labkit.monthly("rds db.t3.micro"), labkit.monthly
+    storage, secret = 20 * labkit.price("rds gp3"), labkit.price("secret")
+    forgotten = 2 * (instance + storage + month("public ipv4") + 2 * secret) + month("ec2 t3.micro")
+    assert 1 / 7.5 < storage / (instance + storage) < 1 / 6.5
+    said = {
+        "cost": (f"about ${forgotten / 730:.3f} an hour", f"${forgotten:.0f} for a month"),
+        "secret-read": (f"${secret:.2f} a month each",),
+        "ex-61-price": (f"about ${month('nat gateway'):.0f} a month and zone",),
+        "ex-62-price": (f"${labkit.price('secret calls'):.2f} per 10,000",),
+        "ex-parameters-why": (f"${labkit.price('logs'):.2f} a GB",),
+        "ex-63-wrong": (f"${labkit.price('rds backup'):.3f} per GB-month",),
+        "stopped-read": ("a seventh",),
+        "bill-read": (f"some ${instance + storage:.0f} a month",),
+    }
+    cells = {cell.id: cell for cell in nbformat.read(SOURCE, as_version=4).cells}
+    for name, figures in said.items():
+        for figure in figures:
+            assert figure in cells[name].source
+    # every other figure in dollars is computed in the notebook
+    assert {name for name, cell in cells.items() if re.search(r"\$\d", cell.source)} == set(said) - {
+        "stopped-read"
+    }

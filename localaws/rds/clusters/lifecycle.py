@@ -45,7 +45,7 @@ def check_engine(engine: str | None, request: dict[str, Any]) -> None:
             f"{ENGINE}, or a DB instance with MultiAZ."
         )
     if engine != ENGINE:
-        raise faults.no_capacity(engine, versions.BINARIES.get(engine, f"a server for {engine}"))
+        raise faults.no_capacity(engine, versions.BINARIES.get(engine))
     for name, title in ABSENT.items():
         if request.get(name):
             raise faults.combination(f"{title} is not offered by localaws.")
