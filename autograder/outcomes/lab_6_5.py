@@ -119,22 +119,25 @@ def _asked(connection: psycopg.Connection[Any], query: object, arguments: Mappin
 def ask_dynamodb(
     account: Account, table: str, adapter: str, rest: Sequence[str], world: World, evidence: Evidence
 ) -> None:
-    """Run the file on empty copies of the tables: puts, puts again, then the questions."""
+    """Run the file on empty copies of the tables: a process puts, a second one answers."""
     described = [describe(account, name) for name in named(table)]
 
-    def script() -> Script:
+    def puts() -> Script:
         for step, returns in (("put", world.returns), ("put again", world.closed)):
             evidence.reports[step] = yield Job("put", [[each] for each in returns])
-        if account.endpoint_url is None:
-            # on AWS an index follows its table within a moment
-            time.sleep(INDEX_DELAY_S)
+
+    def questions() -> Script:
         for question in rest:
             arguments = list(world.asked[question].values())
             evidence.reports[question] = yield Job(question, [arguments])
 
     with copies(account, described) as made:
         try:
-            run(account, FILE, adapter, made, script())
+            run(account, FILE, adapter, made, puts())
+            if account.endpoint_url is None:
+                # on AWS an index follows its table within a moment
+                time.sleep(INDEX_DELAY_S)
+            run(account, FILE, adapter, made, questions())
         except Mistake as mistake:
             evidence.ended = str(mistake)
 
@@ -183,11 +186,11 @@ def key_answers(question: str, world: World, evidence: Evidence, failed: list[Mi
         if report is None:
             raise Mistake(str(failed[0]) if failed else evidence.ended or f"{step} was not reached")
         if report.error:
-            raise Mistake(f"{step.split()[0]}() failed: {report.error}{_hint(report.error)}")
+            raise Mistake(f"{step.split()[0]}() failed: {report.error}{_hint(report)}")
     report = evidence.reports[question]
     operations = [call.operation for call in report.calls]
     if not operations:
-        raise Mistake(f"{question}() answered without asking a table: nothing may be kept in the process")
+        raise Mistake(f"{question}() answered without asking a table: get it from there")
     if "Scan" in operations:
         raise Mistake(
             f"{question}() scans: it reads every return, and pays for it, however little it keeps; "
@@ -237,10 +240,13 @@ def _sum_of(rows: Rows) -> int:
     return int(found) if isinstance(found, int | float | Decimal) else 0
 
 
-def _hint(error: str) -> str:
-    if "NULL" in error or "Type mismatch" in error:
+def _hint(report: Report) -> str:
+    if "NULL" in report.error or "Type mismatch" in report.error:
         return ": a key attribute has the type that the table declares, and is left out where there is none"
-    return ": DynamoDB takes Decimal, not float" if "Float types" in error else ""
+    if "Float types" in report.error:
+        return ": DynamoDB takes Decimal, not float"
+    kept = not report.calls and "defines no function" not in report.error
+    return " (no table was asked: what put() keeps in memory is gone when a question comes)" if kept else ""
 
 
 def _name_them_first() -> None:

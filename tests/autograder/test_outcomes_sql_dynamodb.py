@@ -352,7 +352,7 @@ LIMITED = """table.query(
                 + LATEST,
             },
             {
-                "one": "answered without asking a table",
+                "one": "what put() keeps in memory is gone",
                 "of_customer": "Limit counts what is read",
             },
         ),
