@@ -12,7 +12,6 @@ from labkit.display import View, html_table, text_table
 from labkit.knobs import Knobs
 
 SERVICES = ("RDS", "Aurora", "DynamoDB", "ElastiCache", "Redshift", "Athena")
-UNDECIDED = "…"
 
 
 @dataclass(frozen=True)
@@ -35,19 +34,20 @@ def cards() -> tuple[Card, ...]:
 
 def trainer() -> Knobs:
     """Pick a card and a service; where no front end is attached, all cards with their answers."""
-    return Knobs(_card, _controls, still=_table(), card=cards()[0].title, choice=UNDECIDED)
+    return Knobs(_card, _controls, still=_table(), card=cards()[0].title, choice=None)
 
 
-def _card(*, card: str, choice: str) -> View:
+def _card(*, card: str, choice: str | None) -> View:
     dealt = next(each for each in cards() if each.title == card)
-    if choice == UNDECIDED:
+    if choice is None:
         said, colour = "Which service? Say the deciding requirement aloud first.", "inherit"
     elif choice == dealt.answer:
         said, colour = f"{choice}: {dealt.decides}.", "#2e9e5b"
     else:
         said, colour = f"Not {choice}: {dealt.why_not[choice]}", "#cf3c3c"
     html = (
-        f'<div style="max-width:46em"><p><b>{escape(dealt.title)}.</b> {escape(dealt.scene)}</p>'
+        '<div style="max-width:46em;line-height:1.5">'
+        f"<p><b>{escape(dealt.title)}.</b> {escape(dealt.scene)}</p>"
         f'<p style="color:{colour}">{escape(said)}</p></div>'
     )
     return View(html=html, text=f"{dealt.title}. {dealt.scene}\n{said}")
@@ -63,11 +63,13 @@ def _table() -> View:
 def _controls() -> Mapping[str, Any]:
     import ipywidgets
 
-    card = ipywidgets.Dropdown(options=[card.title for card in cards()], description="card")
-    choice = ipywidgets.ToggleButtons(options=[UNDECIDED, *SERVICES])
+    count = len(cards())
+    titles = [(f"{number} of {count}: {card.title}", card.title) for number, card in enumerate(cards(), 1)]
+    card = ipywidgets.Dropdown(options=titles, description="card")
+    choice = ipywidgets.ToggleButtons(options=SERVICES, value=None, style={"button_width": "112px"})
 
     def turn_over(_: object) -> None:
-        choice.value = UNDECIDED
+        choice.value = None
 
     card.observe(turn_over, "value")
     return {"card": card, "choice": choice}
