@@ -7,7 +7,7 @@ import nbformat
 from . import fix_notebooks as fix
 
 NOTEBOOKS = sorted(fix.WEEK6.glob("*.ipynb"))
-HOURS = re.compile(r"About ([\d.]+) hours of week 6")
+TIME = re.compile(r"About ([\d.]+) hours?(?: and (\d+) minutes)? of week 6")
 
 
 def test_the_week_is_complete() -> None:
@@ -16,9 +16,9 @@ def test_the_week_is_complete() -> None:
 
 
 def test_the_times_add_up_to_what_the_syllabus_recommends() -> None:
-    stated = {path.stem: HOURS.findall(path.read_text(encoding="utf-8")) for path in NOTEBOOKS}
-    assert all(len(hours) == 1 for hours in stated.values()), stated
-    assert 12 <= sum(float(hours) for [hours] in stated.values()) <= 14
+    stated = {path.stem: TIME.findall(path.read_text(encoding="utf-8")) for path in NOTEBOOKS}
+    assert all(len(times) == 1 for times in stated.values()), stated
+    assert 12 <= sum(float(hours) + int(minutes or 0) / 60 for [(hours, minutes)] in stated.values()) <= 14
 
 
 def test_the_points_add_up_to_a_hundred() -> None:
