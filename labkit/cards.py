@@ -65,7 +65,7 @@ def _controls() -> Mapping[str, Any]:
 
     count = len(cards())
     titles = [(f"{number} of {count}: {card.title}", card.title) for number, card in enumerate(cards(), 1)]
-    card = ipywidgets.Dropdown(options=titles, description="card")
+    card = ipywidgets.Dropdown(options=titles, description="card", layout={"width": "400px"})
     choice = ipywidgets.ToggleButtons(options=SERVICES, value=None, style={"button_width": "112px"})
 
     def turn_over(_: object) -> None:
