@@ -31,6 +31,8 @@ VERSION = re.compile(
 ENGINE_VERSION = re.compile(r"EngineVersion\s*=\s*[\"']")
 FAMILY = re.compile(r"[\"'](?:postgres|mysql|mariadb|aurora-postgresql|valkey|redis)\d[\d.]*[\"']")
 WORD = re.compile(r"\w[\w'’-]*")
+CODE_SPAN = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
+DOLLAR = re.compile(r"(?<!\\)\$")
 PROSE_WORDS = 80
 CODE_LINES = 5
 
@@ -243,6 +245,16 @@ def versions(cells: Sequence[Cell]) -> Found:
                 yield cell.number, f"pins a version ({match[0]}): discover it at run time"
 
 
+def dollars(cells: Sequence[Cell]) -> Found:
+    """No text between two dollar signs, which the notebook sets as a formula."""
+    for cell in cells:
+        if cell.kind == "markdown" and len(DOLLAR.findall(CODE_SPAN.sub("", cell.source))) > 1:
+            yield (
+                cell.number,
+                "has more than one bare dollar sign: write \\$, or what is between is a formula",
+            )
+
+
 RULES: tuple[Callable[[Sequence[Cell]], Iterable[tuple[int, str]]], ...] = (
     opening,
     cleared,
@@ -253,6 +265,7 @@ RULES: tuple[Callable[[Sequence[Cell]], Iterable[tuple[int, str]]], ...] = (
     short_code,
     waits,
     versions,
+    dollars,
 )
 
 

@@ -77,7 +77,10 @@ def amount(value: Value, unit: str) -> str:
     if isinstance(value, str):
         return value
     digits = f"{value:,}" if isinstance(value, int) else _rounded(value)
-    return f"{digits} {unit}".rstrip()
+    if unit == "$":
+        return f"${digits}"
+    one = digits == "1" and len(unit) > len("ms") and unit.endswith("s")
+    return f"{digits} {unit.removesuffix('s') if one else unit}".rstrip()
 
 
 def _rounded(value: float) -> str:
@@ -102,8 +105,10 @@ def _converted(prediction: Prediction, unit: str) -> Value:
 def _verdict(guess: float, measured: float) -> str:
     if guess == measured:
         return "exactly what you said"
+    if measured == 0:
+        return "none at all"
     if guess * measured <= 0:
-        return "another order of things altogether"
+        return "you expected none" if guess == 0 else "the other way round"
     ratio = measured / guess
     if 0.9 <= ratio <= 1.1:
         return "within 10 % of your guess"

@@ -135,8 +135,8 @@ def is_encrypted(cluster: Cluster) -> None:
     """StorageEncrypted is on."""
     if not cluster.shown["StorageEncrypted"]:
         raise Mistake(
-            f"the volume of {cluster.name} is not encrypted, which cannot be changed later: create the "
-            "cluster with StorageEncrypted=True"
+            f"the volume of {cluster.name} is not encrypted, which cannot be changed later: delete the "
+            "cluster (or take another name) and create it with StorageEncrypted=True"
         )
 
 

@@ -84,6 +84,10 @@ BROKEN: dict[str, tuple[Callable[[list[Any]], object], str]] = {
         lambda c: c[2].update(source=c[2].source + " PostgreSQL 16.3"),
         "pins a version (PostgreSQL 16.3)",
     ),
+    "dollars": (
+        lambda c: c[2].update(source=c[2].source + "\n\n$5 now, `$HOME`, \\$6 in May, $7 then"),
+        ":3: has more than one bare dollar sign",
+    ),
     "engine": (lambda c: c[1].update(source="create(EngineVersion='16.3')"), "pins a version"),
 }
 

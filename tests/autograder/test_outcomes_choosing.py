@@ -53,7 +53,12 @@ def test_right_answers_earn_everything_however_they_are_written() -> None:
         ("marketplace", "RDS", "30 TB", ["RDS: that is what it runs on", "30 TB: an instance may have"]),
         ("first shop", "Aurora", "grow one day", ["Aurora: it would do", "grow one day: plan for the load"]),
         ("conveyor", "SQL Server", "certified for Oracle only", ["'SQL Server' was not offered: choose one"]),
-        ("parcels", "90,000 a second by parcel number", "DynamoDB", ["'parcels': the service comes first"] * 2),
+        (
+            "parcels",
+            "90,000 a second by parcel number",
+            "DynamoDB",
+            ["'parcels': the service comes first"] * 2,
+        ),
     ],
 )
 def test_a_wrong_choice_is_told_what_it_overlooks(

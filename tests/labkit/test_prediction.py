@@ -29,7 +29,11 @@ def test_a_guess_is_shown_beside_the_measurement(capsys: pytest.CaptureFixture[s
         (1, "GB", 1.05, "GB", "within 10 %"),
         (10, "ms", 25, "ms", "2.5 × your guess"),
         (3, "", 3, "", "exactly what you said"),
-        (0, "", 3, "", "another order"),
+        (0, "", 3, "", "you expected none"),
+        (3, "rows", 0, "rows", "none at all"),
+        (3, "%", -2, "%", "the other way round"),
+        (1, "rows", 1, "rows", "you predict 1 row."),
+        (2, "$", 0.5881, "$", "$0.588"),
         (0.0004, "s", 1e-9, "s", "too high"),
     ],
 )
