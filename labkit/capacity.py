@@ -3,6 +3,7 @@
 AWS: "Provisioned capacity mode" and "On-demand capacity mode" in the DynamoDB developer guide.
 """
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -30,7 +31,14 @@ def calculator(
     *, size: int = 1800, reads: int = 100, writes: int = 20, consistent: bool = False, busy: int = 100
 ) -> Knobs:
     """Turn item size (bytes), reads and writes a second, and the share of the day (%) that is busy."""
-    return Knobs(picture, _controls, size=size, reads=reads, writes=writes, consistent=consistent, busy=busy)
+    start: dict[str, Any] = {
+        "size": size,
+        "reads": reads,
+        "writes": writes,
+        "consistent": consistent,
+        "busy": busy,
+    }
+    return Knobs(picture, functools.partial(_controls, **start), **start)
 
 
 def picture(*, size: int, reads: int, writes: int, consistent: bool, busy: int) -> View:
@@ -59,13 +67,18 @@ def picture(*, size: int, reads: int, writes: int, consistent: bool, busy: int) 
     return View(html=html_table(rows), text=text_table(rows))
 
 
-def _controls() -> Mapping[str, Any]:
+def _controls(*, size: int, reads: int, writes: int, consistent: bool, busy: int) -> Mapping[str, Any]:
     import ipywidgets
 
+    def slider(value: int, low: int, high: int, step: int, name: str) -> Any:
+        # a start beyond the usual range widens it
+        low, high = min(low, value), max(high, value)
+        return ipywidgets.IntSlider(value=value, min=low, max=high, step=step, description=name)
+
     return {
-        "size": ipywidgets.IntSlider(value=1800, min=100, max=40_000, step=100, description="item, bytes"),
-        "reads": ipywidgets.IntSlider(value=100, max=3000, step=10, description="reads/s"),
-        "writes": ipywidgets.IntSlider(value=20, max=1000, step=5, description="writes/s"),
-        "consistent": ipywidgets.Checkbox(value=False, description="strongly consistent"),
-        "busy": ipywidgets.IntSlider(value=100, min=1, max=100, description="busy, %"),
+        "size": slider(size, 100, 40_000, 100, "item, bytes"),
+        "reads": slider(reads, 0, 3000, 10, "reads/s"),
+        "writes": slider(writes, 0, 1000, 5, "writes/s"),
+        "consistent": ipywidgets.Checkbox(value=consistent, description="strongly consistent"),
+        "busy": slider(busy, 1, 100, 1, "busy, %"),
     }

@@ -49,6 +49,9 @@ def home(key: object, partitions: int) -> int:
 
 def placed(items: Sequence[Mapping[str, Any]], partition: str, sort: str | None, partitions: int) -> View:
     """The items on their partitions, each key's collection in the order of its sort key."""
+    if sort == partition:
+        said = f"DynamoDB refuses this table: {partition!r} cannot be partition key and sort key at once."
+        return View(html=escape(said), text=said)
     kept = {}
     refused = 0
     for item in items:
@@ -64,23 +67,35 @@ def placed(items: Sequence[Mapping[str, Any]], partition: str, sort: str | None,
     rows = [_row(number, shelves.get(number, {}), len(kept)) for number in range(partitions)]
     facts = _facts(len(kept), lost, refused, partition, sort, rows)
     html = "".join(_html_row(*row) for row in rows)
-    head = "".join(f'<th style="{CELL}">{name}</th>' for name in ("partition", "share", "item collections"))
+    head = "".join(
+        f'<th style="{CELL}">{name}</th>' for name in ("partition", "share", "keys and what lies under each")
+    )
     table = f'<table style="{TABLE}"><thead><tr>{head}</tr></thead><tbody>{html}</tbody></table>'
     return View(
         html=table + escape(facts),
-        text="\n".join([f"{number}  {share:4.0%}  {words}" for number, share, words in rows] + [facts]),
+        text="\n".join(
+            [f"{number}  {share:4.0%}  {_words(held, more)}" for number, share, held, more in rows] + [facts]
+        ),
     )
 
 
-def _row(number: int, shelf: Mapping[Any, Sequence[Any]], total: int) -> tuple[int, float, str]:
+Row = tuple[int, float, list[tuple[str, str]], int]
+"""A partition's number, its share, its fullest keys with what lies under each, how many more keys."""
+
+
+def _row(number: int, shelf: Mapping[Any, Sequence[Any]], total: int) -> Row:
     held = sum(len(positions) for positions in shelf.values())
     collections = [
-        str(key) if positions == [None] else f"{key}: {_in_order(positions)}"
+        (str(key), "" if positions == [None] else _in_order(positions))
         for key, positions in sorted(shelf.items(), key=lambda pair: -len(pair[1]))
     ]
-    more = len(collections) - _SHOWN
-    words = "; ".join(collections[:_SHOWN]) + (f"; {more} more" if more > 0 else "")
-    return number, held / total if total else 0.0, words
+    more = max(0, len(collections) - _SHOWN)
+    return number, held / total if total else 0.0, collections[:_SHOWN], more
+
+
+def _words(held: Sequence[tuple[str, str]], more: int) -> str:
+    collections = [f"{key}: {positions}" if positions else key for key, positions in held]
+    return "; ".join(collections) + (f"; {more} more" if more else "")
 
 
 def _in_order(positions: Sequence[Any]) -> str:
@@ -99,10 +114,10 @@ def _facts(
     refused: int,
     partition: str,
     sort: str | None,
-    rows: Sequence[tuple[int, float, str]],
+    rows: Sequence[Row],
 ) -> str:
     key = f"({partition}, {sort})" if sort else partition
-    facts = [f"{kept} items by {key}; the fullest partition holds {max(share for _, share, _ in rows):.0%}."]
+    facts = [f"{kept} items by {key}; the fullest partition holds {max(row[1] for row in rows):.0%}."]
     if lost:
         facts.append(f"{lost} were overwritten: the key does not tell them apart.")
     if refused:
@@ -110,9 +125,11 @@ def _facts(
     return " ".join(facts)
 
 
-def _html_row(number: int, share: float, words: str) -> str:
+def _html_row(number: int, share: float, held: Sequence[tuple[str, str]], more: int) -> str:
+    collections = [f"<b>{escape(key)}</b> {escape(positions)}".rstrip() for key, positions in held]
+    words = "; ".join(collections) + (f"; {more} more" if more else "")
     bar = f'<div style="width:{max(2, 140 * share):.0f}px;height:12px;background:#c2570c"></div>'
     return (
         f'<tr><td style="{CELL}">{number}</td><td style="{CELL};white-space:nowrap">{bar}{share:.0%}</td>'
-        f'<td style="{CELL}">{escape(words)}</td></tr>'
+        f'<td style="{CELL}">{words}</td></tr>'
     )

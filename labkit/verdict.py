@@ -139,9 +139,10 @@ def _verdict(answer: str, outcome: str) -> Verdict:
 
 def _html_row(finding: Finding) -> str:
     colour = _EARNED if finding.met else _MISSING
-    cells = (_share(finding), finding.title, finding.message)
+    cells = (finding.title, finding.message)
     return (
         f'<tr><td style="{CELL};color:{colour}">{_mark(finding)}</td>'
+        f'<td style="{CELL};white-space:nowrap">{_share(finding)}</td>'
         + "".join(f'<td style="{CELL}">{escape(cell)}</td>' for cell in cells)
         + "</tr>"
     )

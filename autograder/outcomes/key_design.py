@@ -33,6 +33,10 @@ BUDGET = {
 """Capacity units for one answer: what a strongly consistent read of it takes, or a little more."""
 AGENT = "Mozilla/5.0 (Linux; Android 16; Pixel 11) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/148.0 Mobile"
 INDEX_DELAY_S = 3.0
+WRITER = {"session": "put_session", "sessions_of": "put_session", "cart": "put_cart_line"}
+"""Which function writes what a question asks for; the others ask for events."""
+SESSION = ("session_id", "user_id", "started_at", "last_seen_at")
+EVENT = ("event_id", "user_id", "occurred_at", "path")
 
 
 @dataclass
@@ -46,6 +50,8 @@ class World:
     product: int
     reports: dict[str, Report] = field(default_factory=dict)
     crowded: str = ""
+    missing: list[str] = field(default_factory=list)
+    """Sessions and events that are in no table after all were written."""
     ended: str = ""
 
     def of(self, user: int) -> list[dict[str, Any]]:
@@ -125,6 +131,11 @@ def asked(account: Account, tables: str, adapter: str, world: World) -> None:
             run(account, FILE, adapter, made, script(account, world))
         except Mistake as mistake:
             world.ended = str(mistake)
+        stored = str([every_item(account, copy) for copy in made.values()])
+        written = [each["session_id"] for each in world.sessions] + [
+            each["event_id"] for each in world.events
+        ]
+        world.missing = [each for each in written if each not in stored]
         with contextlib.suppress(KeyError):
             world.crowded = crowded(account, described, made)
 
@@ -185,6 +196,12 @@ def keeps_everything(world: World, problem: list[Mistake]) -> None:
     each = written.units / len(world.events)
     if each > WRITE_UNITS:
         raise Mistake(f"an event takes {each:.1f} write units, {WRITE_UNITS} at most: each index costs again")
+    if world.missing:
+        raise Mistake(
+            f"{len(world.missing)} of {len(world.sessions) + len(world.events)} sessions and events are in "
+            "no table: what has the same key replaces what was there, two events of a second for instance; "
+            "make the sort key unique (time and id)"
+        )
     if world.crowded:
         raise Mistake(world.crowded)
 
@@ -194,6 +211,8 @@ def one_session(world: World, problem: list[Mistake]) -> None:
     wanted = world.sessions[4]
     report = _report(world, "session", problem)
     _no_error("session", report)
+    if report.value is None:
+        raise Mistake("session() returned None for a token that was stored: find the session by its token")
     found = report.value if isinstance(report.value, Mapping) else {}
     if str(found.get("session_id")) != wanted["session_id"] or found.get("user_id") != wanted["user_id"]:
         raise Mistake(
@@ -206,14 +225,14 @@ def sessions_of(world: World, problem: list[Mistake]) -> None:
     """All of a user's, by started_at, newest first."""
     mine = [session for session in world.sessions if session["user_id"] == world.user]
     wanted = [each["session_id"] for each in sorted(mine, key=lambda each: each["started_at"], reverse=True)]
-    _answers("sessions_of", world, problem, "session_id", wanted)
+    _answers("sessions_of", world, problem, SESSION, wanted)
 
 
 def cart(world: World, problem: list[Mistake]) -> None:
     """Product and quantity, in any order."""
     wanted = {product: quantity for user, product, quantity in world.lines if user == world.user}
     report = _report(world, "cart", problem)
-    rows = _rows("cart", report, "product_id")
+    rows = _rows("cart", report, ["product_id"])
     found = {row["product_id"]: row.get("quantity") for row in rows}
     if found != wanted:
         raise Mistake(
@@ -226,51 +245,72 @@ def cart(world: World, problem: list[Mistake]) -> None:
 def last_events(world: World, problem: list[Mistake]) -> None:
     """Twenty, newest first."""
     wanted = [each["event_id"] for each in reversed(world.of(world.user))][:20]
-    _answers("last_events", world, problem, "event_id", wanted)
+    _answers("last_events", world, problem, EVENT, wanted)
 
 
 def events_between(world: World, problem: list[Mistake]) -> None:
     """Both ends included, in the order of time."""
     start, end = world.window
     inside = [each for each in world.of(world.user) if start <= each["occurred_at"] <= end]
-    _answers("events_between", world, problem, "event_id", [each["event_id"] for each in inside])
+    wanted = [each["event_id"] for each in inside]
+    found = [
+        row.get("event_id")
+        for row in _rows("events_between", _report(world, "events_between", problem), EVENT)
+    ]
+    left_out = [each for each in wanted if each not in found]
+    if left_out == wanted[-1:] and left_out[0] not in world.missing:
+        raise Mistake(
+            "events_between() leaves out the event at the end itself: a sort key that goes on after the "
+            "moment (with an id) sorts behind the bare moment; bound it by the moment and a character that "
+            "sorts behind what follows, such as '~'"
+        )
+    _answers("events_between", world, problem, EVENT, wanted)
 
 
 def last_views(world: World, problem: list[Mistake]) -> None:
     """Ten of one product, newest first; events of the same second in any order."""
     report = _report(world, "last_views", problem)
-    rows = _rows("last_views", report, "event_id")
+    rows = _rows("last_views", report, EVENT)
     times = {event["event_id"]: event["occurred_at"] for event in world.views()}
     wanted = sorted(times.values(), reverse=True)[:10]
     found = [times.get(str(row["event_id"]), "of another product") for row in rows]
     if len({row["event_id"] for row in rows}) < len(rows) or found != wanted:
-        raise Mistake(_differs("last_views", found, wanted))
+        raise Mistake(_differs("last_views", found, wanted, bool(world.missing)))
     _thrifty("last_views", report, 10)
 
 
-def _answers(function: str, world: World, problem: list[Mistake], name: str, wanted: Sequence[str]) -> None:
+def _answers(
+    function: str, world: World, problem: list[Mistake], names: Sequence[str], wanted: Sequence[str]
+) -> None:
     report = _report(world, function, problem)
-    found = [str(row[name]) for row in _rows(function, report, name)]
+    found = [str(row[names[0]]) for row in _rows(function, report, names)]
     moments = {event["event_id"]: event["occurred_at"] for event in world.events}
     # those of the same second may come in either order
     if sorted(found) != sorted(wanted) or [moments.get(each, each) for each in found] != [
         moments.get(each, each) for each in wanted
     ]:
-        raise Mistake(_differs(function, found, wanted))
+        raise Mistake(_differs(function, found, wanted, not set(wanted).isdisjoint(world.missing)))
     _thrifty(function, report, len(wanted))
 
 
-def _differs(function: str, found: Sequence[str], wanted: Sequence[str]) -> str:
+def _differs(function: str, found: Sequence[str], wanted: Sequence[str], replaced: bool) -> str:
+    if replaced:
+        return (
+            f"{function}() cannot be right: what has the same key replaces what was there, two events of a "
+            "second for instance; make the sort key unique (time and id)"
+        )
     if len(found) < len(wanted) and set(found) <= set(wanted):
         return (
-            f"{function}() returned {len(found)} of {len(wanted)}: what has the same key replaces what was "
-            "there, two events of a second for instance; make the sort key unique (time and id)"
+            f"{function}() returned {len(found)} of {len(wanted)}, though all are in the tables: the key "
+            "condition or Limit leaves some out"
         )
     if sorted(found) == sorted(wanted):
         return f"{function}() returned the right ones in another order: let the sort key order them"
     if len(found) > len(wanted):
         return f"{function}() returned {len(found)}, {len(wanted)} were asked for: bound it by key or Limit"
-    return f"{function}() returned others than asked for: {_short(found[:2])}, not {_short(wanted[:2])}"
+    instead = [each for each in found if each not in wanted] or found
+    left_out = [each for each in wanted if each not in found] or wanted
+    return f"{function}() returned others than asked for: {_short(instead[:2])}, not {_short(left_out[:2])}"
 
 
 def _thrifty(function: str, report: Report, answer: int) -> None:
@@ -303,16 +343,26 @@ def _thrifty(function: str, report: Report, answer: int) -> None:
 
 
 def _report(world: World, function: str, problem: list[Mistake]) -> Report:
+    writer = WRITER.get(function, "put_event")
+    wrote = world.reports.get(writer)
+    if function in BUDGET and function in world.reports and wrote and wrote.error:
+        raise Mistake(f"there is nothing to find, since {writer}() failed: see the first line")
     if function in world.reports:
         return world.reports[function]
     raise Mistake(str(problem[0]) if problem else world.ended or f"{function}() was not reached")
 
 
-def _rows(function: str, report: Report, name: str) -> list[Mapping[str, Any]]:
+def _rows(function: str, report: Report, names: Sequence[str]) -> list[Mapping[str, Any]]:
     _no_error(function, report)
     value = report.value
-    if not isinstance(value, list) or not all(isinstance(row, Mapping) and name in row for row in value):
-        raise Mistake(f"{function}() returned {_short(value)}: return a list of dicts with {name}")
+    if not isinstance(value, list) or not all(isinstance(row, Mapping) for row in value):
+        raise Mistake(f"{function}() returned {_short(value)}: return a list of dicts with {names[0]}")
+    lacking = [name for name in names if any(name not in row for row in value)]
+    if lacking:
+        raise Mistake(
+            f"{function}() returned rows without {', '.join(lacking)}: an index hands out what is projected "
+            "into it (ProjectionType ALL, or INCLUDE), and the file what it stored"
+        )
     return value
 
 

@@ -1,5 +1,6 @@
 """Lab 6.4: a table, and a file that creates, reads, updates and deletes carts without losing a change."""
 
+import json
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,6 +13,12 @@ from autograder.recorder import Job, Report, Script
 
 FILE = "cart_store.py"
 RIVAL = "another-device"
+REMEDIES = {
+    "does not match the schema": "the table has another key: compare the file's Key with its KeySchema",
+    "Missing the key": "the table has another key: an item needs every attribute of its KeySchema",
+    "KeyError: 'Item'": "get_item answers without 'Item' when nothing is there: .get('Item')",
+    "reserved keyword": "write #name in the expression, and what it stands for in ExpressionAttributeNames",
+}
 Steps = dict[str, tuple[Report, dict[str, Any] | None]]
 """By name: what the file reported, and the cart's item in the table right after."""
 
@@ -41,12 +48,24 @@ def play(account: Account, table: str, store: str, steps: Steps, failed: list[Mi
 
 
 def story(account: Account, copy: str, steps: Steps) -> Script:
-    """A cart's life: made, made again, read, saved, saved from a stale copy, raced for, deleted."""
+    """A cart's life: made, made again, read, saved, saved from a stale copy, raced for, deleted.
+
+    A second cart is made by another device while the file makes it.
+    """
     mark = f"cart-{secrets.token_hex(6)}"
     cart: dict[str, Any] = {"cart_id": mark, "user_id": 42, "version": 1, "items": [_line(7, 1)]}
 
-    def look() -> dict[str, Any] | None:
-        return holding(every_item(account, copy), mark)
+    def look(cart_id: str = mark) -> dict[str, Any] | None:
+        return holding(every_item(account, copy), cart_id)
+
+    twin = cart | {"cart_id": f"cart-{secrets.token_hex(6)}"}
+
+    def overtake() -> None:
+        item = look()
+        if item is not None:
+            # as the file stores a cart, whatever its keys are
+            made = json.loads(json.dumps(item).replace(mark, str(twin["cart_id"])))
+            account.dynamodb.put_item(TableName=copy, Item=made | {"saved_by": {"S": RIVAL}})
 
     def disturb() -> None:
         item = look()
@@ -57,16 +76,21 @@ def story(account: Account, copy: str, steps: Steps) -> Script:
             )
 
     def step(
-        name: str, function: str, argument: object, meanwhile: Callable[[], None] | None = None
+        name: str,
+        function: str,
+        argument: object,
+        meanwhile: Callable[[], None] | None = None,
+        cart_id: str = mark,
     ) -> Script:
         report = yield Job(function, [[argument]], meanwhile)
-        steps[name] = (report, look())
+        steps[name] = (report, look(cart_id))
 
     changed = cart | {"items": [_line(7, 1), _line(9, 2)]}
     yield from step("nothing", "read", mark)
     yield from step("create", "create", cart)
     yield from step("read", "read", mark)
     yield from step("again", "create", cart | {"items": []})
+    yield from step("twin", "create", twin, overtake, str(twin["cart_id"]))
     yield from step("save", "save", changed)
     yield from step("stale", "save", cart | {"items": [_line(1, 5)]})
     yield from step("race", "save", changed | {"version": 2, "items": []}, disturb)
@@ -89,6 +113,12 @@ def creates(steps: Steps, failed: list[Mistake]) -> None:
         )
     if not again.error:
         raise Mistake("create() of a cart that exists said nothing: let the refusal through to the caller")
+    _, twin = _step(steps, "twin", failed)
+    if twin is None or twin.get("saved_by", {}).get("S") != RIVAL:
+        raise Mistake(
+            "another device created the same cart just before your write, and its cart is gone: looking "
+            "first leaves a gap; ConditionExpression='attribute_not_exists(…)' on the key refuses there"
+        )
 
 
 def reads_and_deletes(steps: Steps, failed: list[Mistake]) -> None:
@@ -175,7 +205,8 @@ def _step(steps: Steps, name: str, failed: list[Mistake]) -> tuple[Report, dict[
 
 def _no_error(function: str, report: Report) -> None:
     if report.error:
-        raise Mistake(f"{function}() failed: {report.error}")
+        remedy = next((f"; {text}" for sign, text in REMEDIES.items() if sign in report.error), "")
+        raise Mistake(f"{function}() failed: {report.error}{remedy}")
 
 
 def _line(product_id: int, quantity: int) -> dict[str, int]:

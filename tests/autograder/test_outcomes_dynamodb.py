@@ -149,7 +149,11 @@ class Shop:
         self.expire("my-sessions", "ends")
 
     def table(
-        self, name: str, keys: dict[str, str], indexes: dict[str, dict[str, str]] | None = None
+        self,
+        name: str,
+        keys: dict[str, str],
+        indexes: dict[str, dict[str, str]] | None = None,
+        projection: str = "ALL",
     ) -> None:
         wanted = {
             attribute: kind for each in (keys, *(indexes or {}).values()) for attribute, kind in each.items()
@@ -157,7 +161,7 @@ class Shop:
         more = {}
         if indexes:
             more["GlobalSecondaryIndexes"] = [
-                {"IndexName": index, "KeySchema": schema(each), "Projection": {"ProjectionType": "ALL"}}
+                {"IndexName": index, "KeySchema": schema(each), "Projection": {"ProjectionType": projection}}
                 for index, each in indexes.items()
             ]
         self.client.create_table(
@@ -231,6 +235,7 @@ Edits = dict[str, str]
 READ = 'table.get_item(Key={"cart_id": cart_id}, ConsistentRead=True).get("Item")'
 SCAN = 'next((i for i in table.scan(ConsistentRead=True)["Items"] if i["cart_id"] == cart_id), None)'
 NOT_THERE = ', ConditionExpression=Attr("cart_id").not_exists()'
+CREATE = f"table.put_item(Item=cart{NOT_THERE})"
 SAME_VERSION = ', ConditionExpression=Attr("version").eq(version)'
 
 
@@ -278,6 +283,15 @@ def assert_named(verdict: Verdict, expected: dict[str, str]) -> None:
             {"create() adds": "'baskets' is not among the tables handed in"},
         ),
         ({"def create(cart):": "def create(cart)"}, {"create() adds": "cannot be loaded: SyntaxError"}),
+        (
+            {CREATE: f"assert read(cart['cart_id']) is None\n    {CREATE.replace(NOT_THERE, '')}"},
+            {"create() adds": "another device created the same cart just before your write"},
+        ),
+        ({READ: READ.replace('.get("Item")', '["Item"]')}, {"read() sees": "answers without 'Item'"}),
+        (
+            {READ: READ.replace('{"cart_id"', '{"id"')},
+            {"read() sees": "compare the file's Key with its KeySchema"},
+        ),
     ],
 )
 def test_mistakes_of_a_store(shop: Shop, edits: Edits, expected: dict[str, str]) -> None:
@@ -352,7 +366,17 @@ ONE_BY_ONE = (
         ),
         (
             {"{name: value for name, value in event.items() if value is not None}": "event"},
-            {"Nothing is lost": "cannot be NULL; leave it out"},
+            {
+                "Nothing is lost": "cannot be NULL; leave it out",
+                "last_events:": "put_event() failed: see the first line",
+            },
+        ),
+        (
+            {BETWEEN: BETWEEN.replace(' + "~"', ""), LAST: LAST.replace("Limit=count", "Limit=3")},
+            {
+                "events_between:": "leaves out the event at the end itself",
+                "last_events:": "returned 3 of 20, though all are in the tables",
+            },
         ),
     ],
 )
@@ -363,8 +387,22 @@ def test_mistakes_of_a_design(shop: Shop, edits: Edits, expected: dict[str, str]
 def test_a_sort_key_of_seconds_loses_an_event(shop: Shop) -> None:
     adapter = changed(DESIGN, '"my-events"', '"by-second"').replace('Key("moment")', 'Key("occurred_at")')
     verdict = shop.judge("key-design", tables="my-sessions,my-carts,by-second", adapter=adapter)
-    events = next(text for name, text in lost(verdict).items() if name.startswith("last_events"))
-    assert "returned others than asked for" in events or "what has the same key replaces" in events
+    assert_named(
+        verdict,
+        {
+            "Nothing is lost": "6 of 216 sessions and events are in no table",
+            "last_events": "what has the same key replaces what was there",
+        },
+    )
+
+
+def test_an_index_that_holds_keys_only(shop: Shop) -> None:
+    indexes = {"by-user": {"user_id": "N", "started_at": "S"}}
+    shop.table("narrow", {"session_id": "S"}, indexes, projection="KEYS_ONLY")
+    adapter = changed(DESIGN, '"my-sessions"', '"narrow"')
+    verdict = shop.judge("key-design", tables="narrow,my-carts,my-events", adapter=adapter)
+    assert_named(verdict, {"sessions_of:": "rows without last_seen_at: an index hands out what is projected"})
+    assert verdict.earned == 8
 
 
 def test_a_day_as_partition_key_takes_everything(shop: Shop) -> None:

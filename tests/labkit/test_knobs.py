@@ -96,6 +96,12 @@ def test_the_calculator_names_the_cheaper_mode() -> None:
     assert repr(rare).splitlines()[-1].endswith("on-demand")
 
 
+def test_the_calculator_begins_as_asked() -> None:
+    knobs, shown = labkit.calculator(size=90_000, reads=100, writes=50).panel().children
+    assert "90,000 bytes" in shown.value
+    assert [knob.value for knob in knobs.children] == [90_000, 100, 50, False, 100]
+
+
 def test_keys_decide_where_items_lie() -> None:
     items = [{"user": "ana", "at": 3}, {"user": "ana", "at": 1}, {"user": "bo", "at": 2}]
     by_time = repr(labkit.key_playground(items, "user", "at"))
@@ -103,6 +109,9 @@ def test_keys_decide_where_items_lie() -> None:
     alone = repr(labkit.key_playground(items, "user"))
     assert "1 were overwritten" in alone
     assert "1 were refused" in repr(labkit.key_playground([*items, {"at": 9}], "user"))
+    assert "cannot be partition key and sort key at once" in repr(
+        labkit.key_playground(items, "user", "user")
+    )
     assert keydesign.home("ana", 1) == 0
     with pytest.raises(PictureError, match="No item has the attribute 'colour'"):
         labkit.key_playground(items, "colour")
