@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("tests.notebooks.fix_notebooks")
+
 from .fix_notebooks import ROOT
 
 

@@ -10,4 +10,4 @@ class TestAurora(fix.NotebookTests):
     points = {"aurora-cluster": 12, "aurora-or-rds": 6}
     missing = {"aurora-cluster": "there is no DB cluster 'shop'", "aurora-or-rds": "'ledger' is not answered"}
     fails = frozenset({"NameError", "DBClusterNotFoundFault"})
-    secrets = {"aurora-or-rds-solution": ["RDS"], "aurora-cluster-solution-client": ["psycopg"]}
+    solved_with = ("RDS with a read replica", "psycopg.connect(**endpoint", "failover_db_cluster")
