@@ -10,7 +10,7 @@ import pytest
 
 pytest.register_assert_rewrite("tests.notebooks.fix_notebooks")
 
-from .fix_notebooks import ROOT
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
