@@ -14,7 +14,8 @@ from labkit.errors import PictureError
 from labkit.knobs import Knobs
 
 NONE = "(none)"
-_SHOWN = 8
+_SHOWN, _EACH = 6, 3
+"""How many keys of a partition are named, and how many items of each."""
 
 
 def key_playground(
@@ -99,8 +100,8 @@ def _words(held: Sequence[tuple[str, str]], more: int) -> str:
 
 
 def _in_order(positions: Sequence[Any]) -> str:
-    shown = sorted(positions, key=_order)[:_SHOWN]
-    return " < ".join(map(str, shown)) + (" …" if len(positions) > _SHOWN else "")
+    shown = sorted(positions, key=_order)[:_EACH]
+    return " < ".join(map(str, shown)) + (" …" if len(positions) > _EACH else "")
 
 
 def _order(value: Any) -> tuple[bool, Any]:
@@ -125,8 +126,14 @@ def _facts(
     return " ".join(facts)
 
 
+def _unbroken(positions: str) -> str:
+    """No line breaks within a sort key."""
+    each = (f'<span style="white-space:nowrap">{escape(one)}</span>' for one in positions.split(" < ") if one)
+    return " &lt; ".join(each)
+
+
 def _html_row(number: int, share: float, held: Sequence[tuple[str, str]], more: int) -> str:
-    collections = [f"<b>{escape(key)}</b> {escape(positions)}".rstrip() for key, positions in held]
+    collections = [f"<b>{escape(key)}</b> {_unbroken(positions)}".rstrip() for key, positions in held]
     words = "; ".join(collections) + (f"; {more} more" if more else "")
     bar = f'<div style="width:{max(2, 140 * share):.0f}px;height:12px;background:#c2570c"></div>'
     return (
