@@ -108,7 +108,8 @@ def _cell(places: Sequence[Place]) -> str:
     headings: dict[str, list[str]] = defaultdict(list)
     for place in places:
         headings[place.notebook].append(place.heading)
-    return "; ".join(f"`{notebook}`: {', '.join(names)}" for notebook, names in headings.items()) or "–"
+    links = {notebook: f"[{Path(notebook).stem}](../notebooks/{notebook})" for notebook in headings}
+    return "; ".join(f"{links[notebook]}: {', '.join(names)}" for notebook, names in headings.items()) or "–"
 
 
 def _tags(path: Path) -> Iterator[tuple[str, str]]:

@@ -30,7 +30,7 @@ def test_the_map_names_notebook_and_heading(tmp_path: Path) -> None:
     )
     assert write_map(tmp_path) == 0
     page = (tmp_path / PAGE).read_text()
-    assert "| Storage classes | `week6/01-x.ipynb`: Where it is |" in page
+    assert "| Storage classes | [01-x](../notebooks/week6/01-x.ipynb): Where it is |" in page
 
 
 def test_what_nobody_teaches_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
