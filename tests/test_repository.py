@@ -47,6 +47,20 @@ def test_modules_keep_their_size() -> None:
     assert {path: size for path, size in sizes.items() if size > 500} == {}
 
 
+def test_a_wheel_holds_the_packages_data() -> None:
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    files = {path for name in FORBIDDEN for path in (ROOT / name).rglob("*") if path.is_file()}
+    packages = {path.parent for path in files if path.name == "__init__.py"}
+    held = {
+        file
+        for package in packages
+        for pattern in (*patterns["*"], *patterns.get(".".join(package.relative_to(ROOT).parts), ()))
+        for file in package.glob(pattern)
+    }
+    assert held
+    assert {path for path in files - held if path.suffix not in (".py", ".pyc")} == set()
+
+
 def targets() -> set[str]:
     return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
