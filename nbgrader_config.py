@@ -15,7 +15,8 @@ c.CourseDirectory.course_id = "aws-databases"
 c.CourseDirectory.source_directory = "source"
 c.CourseDirectory.release_directory = "notebooks"
 # what notebooks write while they run: nobody's copy may reach another's folder
-c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc*", "__pycache__", "feedback", "*.py", "measurements.json"]
+written = ["*.py", "measurements.json"]
+c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc*", "__pycache__", "feedback", *written]
 
 c.GenerateAssignment.preprocessors = [
     "autograder.preprocessors.discussion.RemoveDiscussion",

@@ -32,7 +32,6 @@ ENGINE_VERSION = re.compile(r"EngineVersion\s*=\s*[\"']")
 FAMILY = re.compile(r"[\"'](?:postgres|mysql|mariadb|aurora-postgresql|valkey|redis)\d[\d.]*[\"']")
 WORD = re.compile(r"\w[\w'’-]*")
 CODE_SPAN = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
-DOLLAR = re.compile(r"(?<!\\)\$")
 PROSE_WORDS = 80
 CODE_LINES = 5
 
@@ -246,13 +245,14 @@ def versions(cells: Sequence[Cell]) -> Found:
 
 
 def dollars(cells: Sequence[Cell]) -> Found:
-    """No text between two dollar signs, which the notebook sets as a formula."""
+    """No text between two dollar signs, which JupyterLab sets as a formula, escaped or not."""
     for cell in cells:
-        if cell.kind == "markdown" and len(DOLLAR.findall(CODE_SPAN.sub("", cell.source))) > 1:
-            yield (
-                cell.number,
-                "has more than one bare dollar sign: write \\$, or what is between is a formula",
-            )
+        if cell.kind == "markdown":
+            text = CODE_SPAN.sub("", cell.source)
+            # a cell of a table is a paragraph of its own
+            parts = re.split(r"\n\s*\n|\||\n(?=\|)", text)
+            if any(part.count("$") > 1 for part in parts):
+                yield cell.number, "has two dollar signs in a paragraph, a formula: write one in words"
 
 
 RULES: tuple[Callable[[Sequence[Cell]], Iterable[tuple[int, str]]], ...] = (

@@ -20,8 +20,8 @@ def test_what_is_revealed_is_kept_with_its_guess_in_one_unit() -> None:
     reveal("a failover", 7.5, "s")
     reveal("a failover nobody guessed", 8, "s")
     record("RDS: join", 1.25, "ms")
-    assert measured().loc["a failover"].to_list() == [120, 7.5, "s"]
-    assert measured().loc["RDS: join", ["measured", "unit"]].to_list() == [1.25, "ms"]
+    assert measured().loc[["a failover"]].to_numpy().tolist() == [[120, 7.5, "s"]]
+    assert measured().loc[["RDS: join"], ["measured", "unit"]].to_numpy().tolist() == [[1.25, "ms"]]
     assert measured()["guess"].isna().to_list() == [False, True, True]
     assert list(measured().index) == ["a failover", "a failover nobody guessed", "RDS: join"]
 
