@@ -109,6 +109,8 @@ def test_a_tested_failover_moves_the_endpoint_and_loses_nothing(lab: Lab, trio: 
     former = primary_of(lab.group(trio))
     with lab.through(primary_endpoint(lab, trio)) as writer:
         written = 0
+        # a client that connects after the failover would notice nothing
+        writer.ping()
         lab.cache.test_failover(ReplicationGroupId=trio, NodeGroupId=SHARD)
         moved = False
         while not moved or written % 50:
