@@ -21,6 +21,8 @@ EACH, RESELLER, NOTE = 5, 30, "x" * 40_000
 """Returns of an ordinary customer; those of one who returns a lot, with long notes: more than 1 MB."""
 LATEST, WAITING = 10, 5
 DAY = timedelta(days=1)
+RETURN, TOO = ["return_id", "user_id", "product_id", "status", "refund"], ["reason", "opened_at"]
+"""What is compared of a return, and what has to be there besides; the long note may be left out."""
 
 Row = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]
@@ -110,14 +112,15 @@ class World:
         """Mistake when the rows are not the right ones: says what is wrong with them."""
         compared = {
             "keepers": ["user_id"],
-            "one": ["return_id", "user_id", "product_id", "status", "refund"],
             "by_category": ["category", "returns", "refund"],
             "refunded": ["returns", "refund"],
-        }.get(question, ["return_id"])
+        }.get(question, RETURN)
+        needed = [*compared, *TOO] if compared is RETURN else compared
         for row in rows:
-            absent = [name for name in compared if name not in row]
+            absent = [name for name in needed if name not in row]
             if absent:
-                raise Mistake(f"a row has no {absent[0]!r}, only {', '.join(map(str, row))[:120]}")
+                whence = ": an index has only what it projects" if compared is RETURN else ""
+                raise Mistake(f"a row has no {absent[0]!r}, only {', '.join(map(str, row))[:120]}{whence}")
         found = [[_plain(row[name]) for name in compared] for row in rows]
         wanted = [[_plain(row[name]) for name in compared] for row in self.expected(question)]
         if found != wanted:
@@ -128,6 +131,7 @@ class World:
             "keepers": self._about_keepers,
             "by_category": self._about_categories,
             "waiting": self._about_waiting,
+            "of_customer": self._about_latest,
             "refunded": self._about_refunded,
         }.get(question)
         said = special(found, wanted) if special else ""
@@ -180,12 +184,23 @@ class World:
             )
         return ""
 
+    def _about_latest(self, found: list[list[object]], wanted: list[list[object]]) -> str:
+        mine = [each for each in self.now() if each["user_id"] == wanted[0][1]]
+        oldest = sorted(mine, key=lambda each: each["opened_at"])[: len(wanted)]
+        if [row[0] for row in found] == [each["return_id"] for each in oldest]:
+            return "the oldest, not the latest: ORDER BY … DESC, or ScanIndexForward=False, begins at the end"
+        return ""
+
     def _about_refunded(self, found: list[list[object]], wanted: list[list[object]]) -> str:
         if len(found) == 1 and isinstance(found[0][0], int) and found[0][0] > len(self._of_reseller()):
             return (
                 f"counts {found[0][0]} for {wanted[0][0]} returns: one that is put again, with another "
                 "status, counts once"
             )
+        some = {each["status"] for each in self._of_reseller()}
+        counts = {sum(each["status"] == status for each in self._of_reseller()): status for status in some}
+        if len(found) == 1 and found[0][0] in counts:
+            return f"counts only returns that are {counts[found[0][0]]}: those of any status are asked for"
         return ""
 
     def _of_reseller(self) -> list[Row]:

@@ -245,6 +245,8 @@ def _hint(report: Report) -> str:
         return ": a key attribute has the type that the table declares, and is left out where there is none"
     if "Float types" in report.error:
         return ": DynamoDB takes Decimal, not float"
+    if report.calls and report.error.startswith("KeyError"):
+        return ": no such attribute in an item; an index has only what it projects"
     kept = not report.calls and "defines no function" not in report.error
     return " (no table was asked: what put() keeps in memory is gone when a question comes)" if kept else ""
 

@@ -286,16 +286,21 @@ COUNTED = {
     "by_category": QUERIES["by_category"].replace("count(return_id)", "count(*)"),
     "refunded": "",
 }
+ONE_STATUS = {
+    "one": "select return_id from returns where return_id = %(return_id)s",
+    "refunded": QUERIES["refunded"] + " and status = 'refunded'",
+}
 
 
 @pytest.mark.parametrize(
     ("queries", "first", "second"),
     [
-        (INNER, "by_category: garden is missing", "of_customer: row 1 is"),
+        (INNER, "by_category: garden is missing", "of_customer: the oldest, not the latest"),
         (DUPLICATES, "keepers: a customer who bought twice is listed twice", "rows, where 5 are right"),
         (NEVER_THIS, "keepers: lists 3 customers who have returned something", "a row has no 'refund'"),
         (CANCELLED, "whose only order with the product was cancelled", 'relation "return" does not exist'),
         (COUNTED, "by_category: counts rows for garden", "refunded: no query yet"),
+        (ONE_STATUS, "one: a row has no 'user_id', only return_id", "counts only returns that are refunded"),
     ],
 )
 def test_queries_that_are_wrong(desk: Desk, queries: dict[str, str], first: str, second: str) -> None:
@@ -355,6 +360,10 @@ LIMITED = """table.query(
                 "one": "what put() keeps in memory is gone",
                 "of_customer": "Limit counts what is read",
             },
+        ),
+        (
+            {LATEST: f'ProjectionExpression="return_id", {LATEST}'},
+            {"of_customer": "a row has no 'user_id', only return_id: an index has only what it projects"},
         ),
         (
             {"table.put_item(Item=item)": 'table.put_item(Item=item | {"open_since": None})'},
