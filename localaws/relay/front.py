@@ -80,10 +80,15 @@ class Front:
         os.close(self._reserve)
 
     def open(self, endpoint: Endpoint) -> None:
-        """Listen for an endpoint; one of the same name that is open is closed first."""
+        """Listen for an endpoint; one of the same name that is open is closed first.
+
+        At the same address and port nobody is refused meanwhile: only the connections of before end.
+        """
         certificate = endpoint.certificate
         context = certificate.context(protocol="postgresql") if certificate else None
         door = Door(endpoint, context, traffic=self._traffic)
+        if self._loop.call(lambda: self._replace(door)):
+            return
         self.close(endpoint.name)
         listener = _listen(endpoint.address, endpoint.port)
         if listener is None:
@@ -169,6 +174,15 @@ class Front:
             self._serve(door, client, OUTSIDE)
 
         self._loop.watch(listener.fileno(), READ, lambda _: self._accept(listener, enter))
+
+    def _replace(self, door: Door) -> bool:
+        """Have the listener of an open endpoint serve another door; False when it listens elsewhere."""
+        new, old = door.endpoint, self._doors.get(door.endpoint.name)
+        if old is None or (old.endpoint.address, old.endpoint.port) != (new.address, new.port):
+            return False
+        self._install(door, self._listeners[new.name])
+        drop(old.sessions)
+        return True
 
     def _remove(self, name: str) -> None:
         listener = self._listeners.pop(name, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
 import resource
 import socket
@@ -265,6 +266,30 @@ def test_a_closed_endpoint_listens_no_more(shop: Shop) -> None:
         shop.dial()
     with pytest.raises(EndpointError, match="not open"):
         shop.front.connections("rds:shop")
+
+
+def test_an_endpoint_that_is_opened_anew_refuses_nobody_meanwhile(shop: Shop) -> None:
+    refused, ended = [], threading.Event()
+
+    def knock() -> None:
+        while not ended.is_set():
+            try:
+                shop.dial().close()
+            except ConnectionRefusedError as error:
+                refused.append(error)
+
+    client = threading.Thread(target=knock)
+    with shop.connect() as former:
+        client.start()
+        for number in range(200):
+            shop.front.open(dataclasses.replace(shop.endpoint, names=(f"name-{number}",)))
+        ended.set()
+        client.join()
+        with pytest.raises(psycopg.OperationalError):
+            former.execute("SELECT 1")
+    assert refused == []
+    assert shop.front.knows("name-199", shop.endpoint.port)
+    shop.connect().close()
 
 
 def test_an_address_that_is_taken_is_reported(shop: Shop) -> None:
